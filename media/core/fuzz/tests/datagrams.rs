@@ -1,0 +1,167 @@
+//! Whole sequences of datagrams, commands and steps of time into shards with connected peers.
+
+use std::time::Duration;
+
+use room_core::codec::{Codec, MediaKind};
+use room_core::demux;
+use room_core::ids::{PeerId, ShardIndex, TrackId};
+use room_core::message::{Command, Event};
+use room_core::rtcp::Compound;
+use room_core::source::Frame;
+use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address};
+use room_fuzz::{Chance, fuzz};
+
+const CAMERA: TrackId = TrackId(500);
+const STEPS: usize = 300;
+
+/// A number of a source is sent with one content only: a nonce must never meet two.
+fn no_number_twice(sightings: &mut Sightings, client: usize, bytes: &[u8]) {
+    let is_media = bytes.len() > 12 && bytes[0] >> 6 == 2 && !(192..=223).contains(&bytes[1]);
+    if is_media {
+        let sequence = u16::from_be_bytes([bytes[2], bytes[3]]);
+        let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+        let before = sightings.insert((client, ssrc, sequence), bytes.to_vec());
+        assert_eq!(before, None, "source {ssrc} sent {sequence} again");
+    }
+}
+
+#[test]
+fn sequences_of_datagrams() {
+    fuzz("datagrams", |chance| {
+        let mut world = World::new(1 + chance.below(2) as ShardIndex);
+        world.watch = Some(no_number_twice);
+        let camera = world.publisher(CAMERA);
+        for _ in 0..3 {
+            world.viewer();
+        }
+        world.run_ms(200);
+        assert!(world.clients.iter().all(room_core::client::Client::is_connected));
+        for _ in 0..STEPS {
+            act(&mut world, camera, chance);
+        }
+        world.run_ms(500);
+        assert_eq!(world.datagrams_to_strangers, 0);
+        let failed = world.events.iter().filter(|event| matches!(event, Event::RoomFailed { .. }));
+        assert_eq!(failed.count(), 0);
+    });
+}
+
+/// Every third handshake datagram is damaged: connections may fail, and nothing else may.
+#[test]
+fn damaged_handshakes() {
+    fuzz("handshakes", |chance| {
+        let mut world = World::new(1);
+        world.sent = chance.number() >> 32;
+        world.tampers_up = |n, datagram| {
+            let mut chance = Chance::seeded(n);
+            if demux::kind(datagram) == demux::Kind::Dtls && chance.below(3) == 0 {
+                *datagram = chance.mutated(std::slice::from_ref(datagram));
+            }
+        };
+        for _ in 0..4 {
+            world.viewer();
+        }
+        for _ in 0..30 {
+            world.run_ms(100);
+            for client in 0..world.clients.len() {
+                let check = world.clients[client].check();
+                world.send(client, check);
+            }
+        }
+        assert_eq!(world.datagrams_to_strangers, 0);
+        assert!(!world.events.iter().any(|event| matches!(event, Event::RoomFailed { .. })));
+    });
+}
+
+fn act(world: &mut World, camera: usize, chance: &mut Chance) {
+    match chance.below(12) {
+        0 => world.run_ms(1 + chance.below(100) as u64),
+        1 => {
+            let mut noise = chance.bytes(400);
+            world.inject("192.0.2.1:9".parse().expect("an address"), &mut noise);
+        }
+        2 => {
+            let client = chance.below(world.clients.len());
+            let known = world.clients[client].check();
+            let mut changed = chance.mutated(std::slice::from_ref(&known));
+            if changed != known {
+                world.inject("192.0.2.1:9".parse().expect("an address"), &mut changed);
+            }
+        }
+        3 => {
+            // From a known address, whatever it may be: handshake, media, control.
+            let client = chance.below(world.clients.len());
+            let mut noise = chance.bytes(400);
+            if let Some(first) = noise.first_mut() {
+                *first = [22, 23, 20, 0x80, 0x90, 0xb0][chance.below(6)];
+            }
+            world.inject(address(client), &mut noise);
+        }
+        4..=6 => camera_packet(world, camera, chance),
+        7 => control(world, chance),
+        8 => command(world, chance),
+        9 | 10 => frame(world, chance),
+        _ => {
+            let client = chance.below(world.clients.len());
+            let check = world.clients[client].check();
+            world.send(client, check);
+        }
+    }
+}
+
+fn camera_packet(world: &mut World, camera: usize, chance: &mut Chance) {
+    let good = [vec![0x90, 0xe0, 0x81, 2, 7, 0x20, 0x10, 1, 2, 3], vec![0x10, 0x11, 1, 2, 3], Vec::new()];
+    let payload = chance.mutated(&good);
+    let payload_type = [96, 96, 96, 97, 111, 3][chance.below(6)];
+    // Each number once: a client that repeats a nonce is not what is tried here.
+    let number = world.now.as_nanos() / 1_000_000 + 4 * world.sightings.len() as u64;
+    let ssrc = 7 + chance.below(4) as u32;
+    let packet = world.clients[camera].rtp(payload_type, number, chance.number() as u32, ssrc, &payload);
+    world.send(camera, packet);
+}
+
+fn control(world: &mut World, chance: &mut Chance) {
+    let client = chance.below(world.clients.len());
+    let ssrc = World::ssrc(client, MediaKind::Video, chance.below(2) as u32);
+    let lost: Vec<u16> = (0..chance.below(40)).map(|_| chance.number() as u16 & 0x3fff).collect();
+    let good = [
+        Compound::new().nack(1, ssrc, &lost),
+        Compound::new().pli(1, ssrc),
+        Compound::new().sender_report(&room_core::rtcp::SenderInfo { ssrc: 7, ..Default::default() }),
+    ]
+    .map(|compound| compound.bytes().to_vec());
+    let bytes = chance.mutated(&good);
+    let packet = world.clients[client].control_bytes(&bytes);
+    world.send(client, packet);
+}
+
+fn command(world: &mut World, chance: &mut Chance) {
+    let tracks = [None, Some(FILM_AUDIO), Some(FILM_VIDEO), Some(CAMERA), Some(TrackId(9))];
+    let mut any = || tracks[chance.below(tracks.len())];
+    let (audio, video) = ([any(), any()], [any(), any()]);
+    let peer = PeerId(chance.below(5) as u64);
+    match chance.below(8) {
+        0..=2 => world.layout(&audio, &video),
+        3 => world.all(|| Command::Mute { track: CAMERA }),
+        4 => world.all(|| Command::Unmute { track: CAMERA }),
+        5 => {
+            let (slot, max_height) = (chance.below(3), chance.below(2) as u32 * 360);
+            world.all(|| Command::SetView { peer, slot, max_height });
+        }
+        6 => world.shards[0].command(world.now, Command::FlushSource { source: SOURCE }),
+        _ => {
+            let deadline = (chance.below(3) == 0).then(|| world.now.plus(Duration::from_millis(50)));
+            world.all(|| Command::SetDeadline { deadline });
+        }
+    }
+}
+
+fn frame(world: &mut World, chance: &mut Chance) {
+    let codec = [Codec::Opus, Codec::Vp8, Codec::H264][chance.below(3)];
+    let at = world.now.plus(Duration::from_millis(chance.below(200) as u64));
+    let mut data = chance.bytes(6_000);
+    if chance.below(2) == 0 {
+        data.splice(0..0, [0, 0, 0, 1, 0x67, 1, 2]);
+    }
+    world.write(Frame { codec, data, at, keyframe: chance.below(4) == 0 });
+}

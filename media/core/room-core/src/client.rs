@@ -1,0 +1,226 @@
+//! The other side, for tests and fuzzing: a browser reduced to what a server can tell of it.
+//!
+//! Sans-IO like the rest: datagrams in, datagrams out, time as an argument.
+
+use dimpl::{Dtls, Output};
+
+use crate::codec::MediaKind;
+use crate::dtls::Identity;
+use crate::params::{CodecParams, Local, PeerParams, PublishParams, Remote, SlotParams};
+use crate::rtcp::{self, Compound};
+use crate::rtp::Header;
+use crate::srtp::{Inbound, Outbound, Profile};
+use crate::stun;
+use crate::time::{Anchor, Time};
+
+const PASSWORD: &str = "a-password-of-22-letters";
+
+/// A received media packet, decrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub at: Time,
+    pub header: Header,
+    /// With the rollover counter.
+    pub index: u64,
+    pub payload: Vec<u8>,
+}
+
+pub struct Client {
+    pub ufrag: String,
+    identity: Identity,
+    anchor: Anchor,
+    dtls: Dtls,
+    wake: Time,
+    session: Option<(Inbound, Outbound)>,
+    pub media: Vec<Received>,
+    pub control: Vec<rtcp::Packet>,
+    pub responses: usize,
+    pub closed: bool,
+    out: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("ufrag", &self.ufrag).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client whose server half is known by `ufrag`.
+    ///
+    /// # Panics
+    /// When the system gives no randomness for a certificate.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "only tests run this")]
+    pub fn new(ufrag: &str, anchor: Anchor, now: Time) -> Client {
+        let identity = Identity::generate().expect("a certificate");
+        let mut dtls = identity.endpoint(&anchor, now);
+        dtls.set_active(true);
+        let wake = now;
+        let (session, media, control, out) = (None, Vec::new(), Vec::new(), Vec::new());
+        Client {
+            ufrag: ufrag.to_owned(),
+            identity,
+            anchor,
+            dtls,
+            wake,
+            session,
+            media,
+            control,
+            responses: 0,
+            closed: false,
+            out,
+        }
+    }
+
+    /// What was negotiated for this client.
+    #[must_use]
+    pub fn params(&self, slots: Vec<SlotParams>, publishes: Vec<PublishParams>) -> PeerParams {
+        PeerParams {
+            local: Local { ufrag: self.ufrag.clone(), pwd: PASSWORD.to_owned() },
+            remote: Remote {
+                ufrag: "them".to_owned(),
+                pwd: String::new(),
+                fingerprints: vec![("sha-256".to_owned(), self.identity.fingerprint())],
+            },
+            slots,
+            publishes,
+        }
+    }
+
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// A check with a right password.
+    #[must_use]
+    pub fn check(&self) -> Vec<u8> {
+        stun::request(&[9; 12], &format!("{}:them", self.ufrag), PASSWORD, true)
+    }
+
+    /// Takes what the server sent.
+    pub fn receive(&mut self, now: Time, datagram: &[u8]) {
+        let mut bytes = datagram.to_vec();
+        match crate::demux::kind(datagram) {
+            crate::demux::Kind::Stun => self.responses += 1,
+            crate::demux::Kind::Dtls => {
+                let instant = self.anchor.instant(now);
+                let _ = self.dtls.handle_timeout(instant).and_then(|()| self.dtls.handle_packet(datagram));
+                self.drain();
+            }
+            crate::demux::Kind::Rtp => self.take_media(now, &mut bytes),
+            crate::demux::Kind::Rtcp => {
+                let end = self.session.as_mut().and_then(|(inbound, _)| inbound.rtcp(&mut bytes));
+                self.control.extend(rtcp::read(&bytes[..end.unwrap_or_default()]));
+            }
+            crate::demux::Kind::Unknown => {}
+        }
+    }
+
+    fn take_media(&mut self, at: Time, bytes: &mut [u8]) {
+        let Some(header) = Header::read(bytes) else { return };
+        let Some((inbound, _)) = &mut self.session else { return };
+        if let Some((index, end)) = inbound.rtp(header.ssrc, header.sequence, header.len, bytes) {
+            self.media.push(Received { at, header, index, payload: bytes[header.len..end].to_vec() });
+        }
+    }
+
+    /// Does what is due, and returns what there is to send.
+    pub fn poll(&mut self, now: Time) -> Vec<Vec<u8>> {
+        if self.wake <= now && self.responses > 0 {
+            let _ = self.dtls.handle_timeout(self.anchor.instant(now));
+            self.drain();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = vec![0; 2_048];
+        loop {
+            match self.dtls.poll_output(&mut buffer) {
+                Output::Packet(datagram) => self.out.push(datagram.to_vec()),
+                Output::KeyingMaterial(material, profile) => {
+                    let keys = Profile::of(profile).and_then(|profile| profile.split(&material));
+                    self.session =
+                        keys.and_then(|keys| Inbound::new(&keys.server).zip(Outbound::new(&keys.client)));
+                }
+                Output::CloseNotify => self.closed = true,
+                Output::Timeout(instant) => {
+                    self.wake = self.anchor.time(instant);
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An encrypted media packet; `index` is the sequence number with its rollover counter.
+    pub fn rtp(
+        &mut self,
+        payload_type: u8,
+        index: u64,
+        timestamp: u32,
+        ssrc: u32,
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let mut writer = crate::rtp::HeaderWriter::new(payload_type, true, index as u16, timestamp, ssrc);
+        let header = writer.finish();
+        let Some((_, outbound)) = &self.session else { return Vec::new() };
+        let mut packet = vec![0; header.len() + payload.len() + outbound.rtp_overhead()];
+        packet[..header.len()].copy_from_slice(header);
+        let _ = outbound.rtp(ssrc, index, header.len(), payload, &mut packet);
+        packet
+    }
+
+    pub fn rtcp(&mut self, compound: &Compound) -> Vec<u8> {
+        self.control_bytes(compound.bytes())
+    }
+
+    /// Encrypts whatever bytes as if they were control packets; nothing for fewer than eight.
+    pub fn control_bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let Some((_, outbound)) = self.session.as_mut().filter(|_| bytes.len() >= 8) else {
+            return Vec::new();
+        };
+        let mut packet = vec![0; bytes.len() + outbound.rtcp_overhead()];
+        let _ = outbound.rtcp(bytes, &mut packet);
+        packet
+    }
+}
+
+/// A receive slot as most browsers offer it.
+#[must_use]
+pub fn slot(kind: MediaKind, index: usize, ssrc: u32) -> SlotParams {
+    let codecs = match kind {
+        MediaKind::Audio => vec![codec(crate::codec::Codec::Opus, 111, None)],
+        MediaKind::Video => vec![codec(crate::codec::Codec::Vp8, 96, Some(97))],
+    };
+    let mid = format!("{kind:?}{index}");
+    let rtx_ssrc = (kind == MediaKind::Video).then_some(ssrc + 1);
+    SlotParams {
+        kind,
+        index,
+        mid,
+        ssrc,
+        rtx_ssrc,
+        codecs,
+        extensions: [(crate::params::MID.to_owned(), 4)].into(),
+    }
+}
+
+/// Something published, without signalled sources.
+#[must_use]
+pub fn publish(kind: MediaKind) -> PublishParams {
+    let SlotParams { mid, codecs, .. } = slot(kind, 0, 0);
+    PublishParams {
+        kind,
+        mid,
+        codecs,
+        ssrcs: Vec::new(),
+        extensions: [(crate::params::MID.to_owned(), 4)].into(),
+    }
+}
+
+fn codec(name: crate::codec::Codec, pt: u8, rtx_pt: Option<u8>) -> CodecParams {
+    CodecParams { name, pt, rtx_pt, nack: true, pli: true }
+}

@@ -1,0 +1,231 @@
+//! Commands from the outside and messages between shards, one function each.
+
+use std::sync::Arc;
+
+use crate::codec::MediaKind;
+use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use crate::message::{Command, Message};
+use crate::packet::Packet;
+use crate::params::PeerParams;
+use crate::peer::{Gone, Peer};
+use crate::room::{Layout, Room};
+use crate::shard::Shard;
+use crate::source::Source;
+use crate::time::Time;
+use crate::track::{Origin, Track};
+
+pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
+    match command {
+        Command::AddRoom { room, key } => {
+            shard.rooms.entry(room).or_insert_with(|| Room::new(key));
+        }
+        Command::CloseRoom { room } => shard.close_room(room),
+        Command::AddPeer { peer, room, params, tracks } => shard.new_peer(now, peer, room, *params, &tracks),
+        Command::RemovePeer { peer } => shard.drop_peer(peer),
+        Command::AddSource { source, room, audio, video } => shard.new_source(source, room, audio, video),
+        Command::WriteFrame { source, frame } => {
+            if let Some(found) = shard.sources.get_mut(&source) {
+                found.write(now, frame);
+                shard.source_changed(now, source);
+            }
+        }
+        Command::FlushSource { source } => shard.flush_source(source),
+        Command::RemoveSource { source } => shard.remove_source(source),
+        Command::SetLayout { room, layout } => shard.set_layout(now, room, layout),
+        Command::Mute { track } => shard.mute(track),
+        Command::Unmute { track } => shard.unmute(now, track),
+        Command::SetView { peer, slot, max_height } => shard.set_view(now, peer, slot, max_height),
+        Command::SetDeadline { deadline } => shard.deadline = deadline,
+    }
+}
+
+pub(crate) fn message(shard: &mut Shard, now: Time, message: Message) {
+    match message {
+        Message::Media(room, packets) => shard.receive_media(now, room, packets),
+        Message::Groups(room, packets) => shard.receive_groups(now, room, packets),
+        Message::Presence { room, shard: other, present } => shard.presence(room, other, present),
+        Message::TrackAdded { room, track, kind, origin, home } => {
+            if let Some(room) = shard.rooms.get_mut(&room) {
+                room.tracks.insert(track, Track::new(track, kind, origin, home));
+            }
+        }
+        Message::TrackRemoved { room, track } => shard.forget_track(room, track),
+        Message::GroupsForgotten { room, tracks } => shard.forget_groups(room, tracks),
+        Message::KeyframeWanted { publisher, track } => shard.ask_publisher(now, publisher, track),
+        Message::Command(command) => shard.command(now, command),
+        Message::RoomFailed { room } => shard.close_room(room),
+        Message::Datagram { .. } | Message::Moved { .. } => {}
+    }
+}
+
+impl Shard {
+    pub(crate) fn close_room(&mut self, room: RoomId) {
+        let peers = self.rooms.get(&room).map(|found| found.peers.clone()).unwrap_or_default();
+        for place in peers {
+            self.remove_peer(place, Gone::RoomClosed);
+        }
+        self.sources.retain(|_, source| source.room != room);
+        self.fan_out.forget_room(room);
+        self.rooms.remove(&room);
+    }
+
+    fn new_peer(&mut self, now: Time, id: PeerId, room: RoomId, params: PeerParams, tracks: &[TrackId]) {
+        let peer = Peer::new(id, room, params, tracks, &self.setup.identity, self.setup.anchor, now);
+        self.welcome(now, Box::new(peer));
+    }
+
+    pub(crate) fn add_track(&mut self, room: RoomId, track: TrackId, kind: MediaKind, origin: Origin) {
+        let home = self.index;
+        if let Some(found) = self.rooms.get_mut(&room) {
+            found.tracks.insert(track, Track::new(track, kind, origin, home));
+        }
+        self.tell_others(|| Message::TrackAdded { room, track, kind, origin, home });
+    }
+
+    pub(crate) fn remove_track(&mut self, room: RoomId, track: TrackId) {
+        self.forget_track(room, track);
+        self.tell_others(|| Message::TrackRemoved { room, track });
+    }
+
+    fn forget_track(&mut self, room: RoomId, track: TrackId) {
+        if let Some(found) = self.rooms.get_mut(&room) {
+            found.tracks.remove(&track);
+        }
+    }
+
+    fn drop_peer(&mut self, peer: PeerId) {
+        if let Some(place) = self.places.get(&peer).copied() {
+            self.remove_peer(place, Gone::Closed);
+        } else if let Some(to) = self.moved_to(peer) {
+            self.outbox.push((to, Message::Command(Command::RemovePeer { peer })));
+        }
+    }
+
+    fn new_source(&mut self, id: SourceId, room: RoomId, audio: TrackId, video: TrackId) {
+        if self.rooms.contains_key(&room) {
+            self.sources.insert(id, Source::new(room, audio, video));
+            self.add_track(room, audio, MediaKind::Audio, Origin::Injected);
+            self.add_track(room, video, MediaKind::Video, Origin::Injected);
+        }
+    }
+
+    fn flush_source(&mut self, id: SourceId) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        source.flush();
+        let (room, tracks) = (source.room, [source.audio, source.video]);
+        self.forget_groups(room, tracks);
+        self.tell_others(|| Message::GroupsForgotten { room, tracks });
+    }
+
+    fn forget_groups(&mut self, room: RoomId, tracks: [TrackId; 2]) {
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        for track in tracks {
+            if let Some(track) = found.tracks.get_mut(&track) {
+                track.forget_groups();
+            }
+        }
+    }
+
+    fn remove_source(&mut self, id: SourceId) {
+        if let Some(source) = self.sources.remove(&id) {
+            self.remove_track(source.room, source.audio);
+            self.remove_track(source.room, source.video);
+        }
+    }
+
+    fn set_layout(&mut self, now: Time, room: RoomId, layout: Layout) {
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        let changed = found.set_layout(layout);
+        for place in found.peers.clone() {
+            let Some(peer) = self.peers[place].as_mut() else { continue };
+            for (kind, index) in &changed {
+                if let Some(slot) = peer.slot(*kind, *index) {
+                    slot.interrupt();
+                }
+            }
+            if peer.is_connected() {
+                self.join_slots(now, place);
+            }
+        }
+    }
+
+    fn mute(&mut self, track: TrackId) {
+        for source in self.sources.values_mut() {
+            source.mute(track);
+        }
+        for peer in self.peers.iter_mut().flatten() {
+            for publication in peer.publications.iter_mut().filter(|one| one.track == track) {
+                publication.mute();
+            }
+        }
+    }
+
+    fn unmute(&mut self, now: Time, track: TrackId) {
+        for source in self.sources.values_mut() {
+            source.unmute(track);
+        }
+        let mut changed = Vec::new();
+        for peer in self.peers.iter_mut().flatten() {
+            for publication in peer.publications.iter_mut().filter(|one| one.track == track) {
+                publication.unmute(now);
+                changed.push(peer.id);
+            }
+        }
+        for peer in changed {
+            self.peer_changed(now, peer);
+        }
+    }
+
+    fn set_view(&mut self, now: Time, id: PeerId, slot: usize, max_height: u32) {
+        let Some(place) = self.places.get(&id).copied() else {
+            if let Some(to) = self.moved_to(id) {
+                let command = Command::SetView { peer: id, slot, max_height };
+                self.outbox.push((to, Message::Command(command)));
+            }
+            return;
+        };
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let is_connected = peer.is_connected();
+        let Some(slot) = peer.slot(MediaKind::Video, slot) else { return };
+        if max_height == 0 {
+            slot.pause();
+        } else {
+            slot.resume();
+            if is_connected {
+                self.join_slots(now, place);
+            }
+        }
+    }
+
+    /// Another shard has got its first peer of the room, or lost its last.
+    fn presence(&mut self, room: RoomId, other: ShardIndex, present: bool) {
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        found.set_elsewhere(other, present);
+        if !present {
+            return;
+        }
+        let here = self.index;
+        let tracks = found.tracks.values().filter(|track| track.home == here && track.is_injected());
+        let groups: Vec<Arc<Packet>> = tracks
+            .flat_map(|track| &track.encodings)
+            .flat_map(|encoding| encoding.history.current_group())
+            .collect();
+        if !groups.is_empty() {
+            self.outbox.push((other, Message::Groups(room, groups)));
+        }
+    }
+
+    fn receive_groups(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        for packet in packets {
+            if let Some(track) = found.tracks.get_mut(&packet.track) {
+                track.remember(now, &packet);
+            }
+        }
+        for place in found.peers.clone() {
+            if self.peers[place].as_ref().is_some_and(|peer| peer.is_connected()) {
+                self.join_slots(now, place);
+            }
+        }
+    }
+}

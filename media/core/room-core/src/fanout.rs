@@ -1,0 +1,241 @@
+//! From one packet to every viewer: jobs, done in slices so that audio passes a frame's fan-out.
+//!
+//! Viewers are the outer loop and packets the inner, so that what one viewer gets lies side by side.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::codec::MediaKind;
+use crate::ids::{PeerId, RoomId, TrackId};
+use crate::message::Message;
+use crate::packet::Packet;
+use crate::room::Place;
+use crate::shard::Shard;
+use crate::slot::Need;
+use crate::time::Time;
+use crate::track::Origin;
+
+/// Datagrams after which a slice ends, and the socket takes what there is.
+const SLICE: usize = 256;
+
+#[derive(Debug)]
+struct Job {
+    room: RoomId,
+    packets: Vec<Arc<Packet>>,
+    /// The viewer, in the room's order, who is next.
+    next: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FanOut {
+    audio: VecDeque<Job>,
+    video: VecDeque<Job>,
+}
+
+impl FanOut {
+    fn push(&mut self, room: RoomId, packets: Vec<Arc<Packet>>) {
+        let (audio, video): (Vec<_>, Vec<_>) =
+            packets.into_iter().partition(|packet| packet.codec.kind() == MediaKind::Audio);
+        for (queue, packets) in [(&mut self.audio, audio), (&mut self.video, video)] {
+            match queue.back_mut() {
+                _ if packets.is_empty() => {}
+                Some(last) if last.room == room && last.next == 0 => last.packets.extend(packets),
+                _ => queue.push_back(Job { room, packets, next: 0 }),
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        self.audio.pop_front().or_else(|| self.video.pop_front())
+    }
+
+    fn put_back(&mut self, job: Job) {
+        let is_audio = job.packets.first().is_some_and(|packet| packet.codec.kind() == MediaKind::Audio);
+        if is_audio { self.audio.push_front(job) } else { self.video.push_front(job) }
+    }
+
+    /// The peer at `at` in the room's order left: those behind it moved up.
+    pub(crate) fn peer_left(&mut self, room: RoomId, at: usize) {
+        let jobs = self.audio.iter_mut().chain(&mut self.video);
+        for job in jobs.filter(|job| job.room == room && job.next > at) {
+            job.next -= 1;
+        }
+    }
+
+    pub(crate) fn forget_room(&mut self, room: RoomId) {
+        self.audio.retain(|job| job.room != room);
+        self.video.retain(|job| job.room != room);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.audio.clear();
+        self.video.clear();
+    }
+}
+
+impl Shard {
+    fn media_may_flow(&self, now: Time) -> bool {
+        self.deadline.is_none_or(|deadline| now < deadline)
+    }
+
+    /// Packets that come in here: for the viewers here and, by reference, for those of other shards.
+    pub(crate) fn publish(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
+        let Some(found) = self.rooms.get(&room) else { return };
+        if packets.is_empty() {
+            return;
+        }
+        for shard in found.elsewhere() {
+            self.outbox.push((*shard, Message::Media(room, packets.clone())));
+        }
+        self.receive_media(now, room, packets);
+    }
+
+    /// Keeps the packets and queues them for this shard's viewers.
+    pub(crate) fn receive_media(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        let mut wanted = Vec::with_capacity(packets.len());
+        for packet in packets {
+            let Some(track) = found.tracks.get_mut(&packet.track) else { continue };
+            let is_new = track.remember(now, &packet);
+            if is_new && !found.peers.is_empty() && found.slot_of(&found.tracks[&packet.track]).is_some() {
+                wanted.push(packet);
+            }
+        }
+        self.fan_out.push(room, wanted);
+    }
+
+    /// Fills `transmit` with a slice of what is to be sent. Returns whether there is more.
+    pub fn produce(&mut self, now: Time) -> bool {
+        if !self.media_may_flow(now) {
+            self.fan_out.clear();
+            return false;
+        }
+        while self.transmit.len() < SLICE {
+            let Some(mut job) = self.fan_out.take() else { return false };
+            self.serving = Some(job.room);
+            if self.serve(now, &mut job) {
+                self.fan_out.put_back(job);
+            }
+        }
+        true
+    }
+
+    /// Serves viewers until the slice is full. Returns whether some are left.
+    fn serve(&mut self, now: Time, job: &mut Job) -> bool {
+        let Some(room) = self.rooms.get(&job.room) else { return false };
+        let mut needs = Vec::new();
+        while let Some(place) = room.peers.get(job.next) {
+            if self.transmit.len() >= SLICE {
+                break;
+            }
+            job.next += 1;
+            let Some(peer) = self.peers[*place].as_mut() else { continue };
+            let viewer = peer.id;
+            let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else {
+                continue;
+            };
+            for packet in &job.packets {
+                let Some(track) = room.tracks.get(&packet.track) else { continue };
+                let Some(index) = room.slot_of(track).filter(|_| !track.is_published_by(viewer)) else {
+                    continue;
+                };
+                let slot = slots.iter_mut().find(|slot| slot.kind == track.kind && slot.index == index);
+                let Some(slot) = slot else { continue };
+                let before = slot.wake();
+                if slot.live(packet, track, &mut link) == Need::Keyframe && !needs.contains(&track.id) {
+                    needs.push(track.id);
+                }
+                if slot.wake() != before {
+                    self.fan_out_woke.push(viewer);
+                }
+            }
+        }
+        let more = job.next < room.peers.len();
+        for track in needs {
+            self.want_keyframe(now, job.room, track);
+        }
+        for peer in std::mem::take(&mut self.fan_out_woke) {
+            self.peer_changed(now, peer);
+        }
+        more
+    }
+
+    /// Joins every slot of a peer to what it carries.
+    pub(crate) fn join_slots(&mut self, now: Time, place: Place) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let Some(room) = self.rooms.get(&peer.room) else { return };
+        let (id, room_id) = (peer.id, peer.room);
+        let mut needs = Vec::new();
+        for slot in &mut peer.slots {
+            let Some(track) = room.carried(slot.kind, slot.index, id) else { continue };
+            if slot.join(now, track) == Need::Keyframe {
+                needs.push(track.id);
+            }
+        }
+        for track in needs {
+            self.want_keyframe(now, room_id, track);
+        }
+        self.peer_changed(now, id);
+    }
+
+    pub(crate) fn refresh_slot(&mut self, now: Time, place: Place, slot: usize) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let Some(room) = self.rooms.get(&peer.room) else { return };
+        let (id, room_id) = (peer.id, peer.room);
+        let slot = &mut peer.slots[slot];
+        let Some(track) = room.carried(slot.kind, slot.index, id) else { return };
+        let track_id = track.id;
+        if slot.refresh(now, track) == Need::Keyframe {
+            self.want_keyframe(now, room_id, track_id);
+        }
+    }
+
+    pub(crate) fn repair_slot(&mut self, now: Time, place: Place, slot: usize, lost: &[u16]) {
+        if !self.media_may_flow(now) {
+            return;
+        }
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let Some(room) = self.rooms.get(&peer.room) else { return };
+        let round_trip = peer.round_trip.unwrap_or_default();
+        let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else { return };
+        slots[slot].repair(lost, round_trip, |track| room.tracks.get(&track), &mut link);
+    }
+
+    pub(crate) fn catch_up_slots(&mut self, now: Time, place: Place) {
+        let Some(peer) = self.peers.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(room) = self.rooms.get(&peer.room) else { return };
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            peer.slots.iter_mut().for_each(crate::slot::Slot::interrupt);
+            return;
+        }
+        let id = peer.id;
+        let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else { return };
+        for slot in slots {
+            match room.carried(slot.kind, slot.index, id) {
+                Some(track) => slot.catch_up(track, &mut link),
+                None if slot.wake() <= now => slot.interrupt(),
+                None => {}
+            }
+        }
+    }
+
+    /// Passes a request for a keyframe to where the track comes in.
+    pub(crate) fn want_keyframe(&mut self, now: Time, room: RoomId, track: TrackId) {
+        let Some(found) = self.rooms.get(&room).and_then(|room| room.tracks.get(&track)) else { return };
+        let Origin::Published(publisher) = found.origin else { return };
+        if found.home == self.index {
+            self.ask_publisher(now, publisher, track);
+        } else {
+            self.outbox.push((found.home, Message::KeyframeWanted { publisher, track }));
+        }
+    }
+
+    pub(crate) fn ask_publisher(&mut self, now: Time, publisher: PeerId, track: TrackId) {
+        let Some(place) = self.places.get(&publisher) else { return };
+        let Some(peer) = self.peers[*place].as_mut() else { return };
+        for publication in peer.publications.iter_mut().filter(|one| one.track == track) {
+            publication.keyframes.ask(now);
+        }
+        self.peer_changed(now, publisher);
+    }
+}

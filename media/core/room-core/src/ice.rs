@@ -1,0 +1,167 @@
+//! ICE-lite (RFC 8445 section 2.5): one peer's addresses, proved by authenticated checks.
+//!
+//! ```text
+//!   NEW ── first authenticated check ──► VALIDATED ── nomination ──► SELECTED
+//!    │ 15 s without                          │            nomination elsewhere: moves
+//!    ▼                                       ▼ 30 s without a check (RFC 7675)
+//!   never connected                      consent lost
+//! ```
+//!
+//! Invariant: only an address that passed an authenticated check is spoken to.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::limits::ADDRESSES_PER_PEER;
+use crate::stun::Request;
+use crate::time::Time;
+
+pub const CONSENT: Duration = Duration::from_secs(30);
+
+/// The local half of an ICE exchange and the name of the remote one.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub local_ufrag: String,
+    pub local_pwd: String,
+    pub remote_ufrag: String,
+}
+
+#[derive(Debug)]
+pub struct IceLite {
+    credentials: Credentials,
+    /// Newest last.
+    validated: Vec<SocketAddr>,
+    selected: Option<SocketAddr>,
+    nominated: bool,
+    heard: Option<Time>,
+}
+
+/// What an authentic check changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    pub new_address: bool,
+    /// An address that had to make room.
+    pub dropped: Option<SocketAddr>,
+}
+
+impl IceLite {
+    #[must_use]
+    pub fn new(credentials: Credentials) -> IceLite {
+        IceLite { credentials, validated: Vec::new(), selected: None, nominated: false, heard: None }
+    }
+
+    #[must_use]
+    pub fn local_ufrag(&self) -> &str {
+        &self.credentials.local_ufrag
+    }
+
+    #[must_use]
+    pub fn local_pwd(&self) -> &str {
+        &self.credentials.local_pwd
+    }
+
+    #[must_use]
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.selected
+    }
+
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.validated
+    }
+
+    #[must_use]
+    pub fn is_validated(&self, address: SocketAddr) -> bool {
+        self.validated.contains(&address)
+    }
+
+    /// Whether the request is meant for this peer and was sent by who knows our password.
+    #[must_use]
+    pub fn is_authentic(&self, request: &Request<'_>) -> bool {
+        let Some((local, remote)) = request.username.split_once(':') else { return false };
+        local == self.credentials.local_ufrag
+            && remote == self.credentials.remote_ufrag
+            && request.verified(&self.credentials.local_pwd)
+    }
+
+    /// Takes an authentic check from `from`.
+    pub fn checked(&mut self, now: Time, from: SocketAddr, request: &Request<'_>) -> Check {
+        self.heard = Some(now);
+        let mut check = Check::default();
+        if !self.is_validated(from) {
+            check.new_address = true;
+            check.dropped = self.make_room();
+            self.validated.push(from);
+        }
+        // Until the first nomination the newest address serves, so that DTLS need not wait for it.
+        if request.use_candidate || !self.nominated {
+            self.selected = Some(from);
+            self.nominated |= request.use_candidate;
+        }
+        check
+    }
+
+    fn make_room(&mut self) -> Option<SocketAddr> {
+        if self.validated.len() < ADDRESSES_PER_PEER {
+            return None;
+        }
+        let oldest = self.validated.iter().position(|address| Some(*address) != self.selected)?;
+        Some(self.validated.remove(oldest))
+    }
+
+    /// When consent ends unless the peer checks again; `None` before the first check.
+    #[must_use]
+    pub fn consent_ends(&self) -> Option<Time> {
+        self.heard.map(|heard| heard.plus(CONSENT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stun;
+
+    fn agent() -> IceLite {
+        IceLite::new(Credentials {
+            local_ufrag: "here".into(),
+            local_pwd: "secret".into(),
+            remote_ufrag: "there".into(),
+        })
+    }
+
+    fn check(agent: &mut IceLite, from: &str, nominate: bool) -> Check {
+        let raw = stun::request(&[0; 12], "here:there", "secret", nominate);
+        let request = Request::read(&raw).unwrap();
+        assert!(agent.is_authentic(&request));
+        agent.checked(Time::from_nanos(0), from.parse().unwrap(), &request)
+    }
+
+    #[test]
+    fn the_last_nominated_address_is_spoken_to() {
+        let mut agent = agent();
+        check(&mut agent, "10.0.0.1:1000", true);
+        check(&mut agent, "10.0.0.2:1000", false);
+        assert_eq!(agent.selected(), Some("10.0.0.1:1000".parse().unwrap()));
+        check(&mut agent, "10.0.0.2:1000", true);
+        assert_eq!(agent.selected(), Some("10.0.0.2:1000".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_check_for_another_pair_of_names_is_not_authentic() {
+        for username in ["here:else", "else:there", "here", "here:there:x"] {
+            let raw = stun::request(&[0; 12], username, "secret", true);
+            assert!(!agent().is_authentic(&Request::read(&raw).unwrap()), "{username}");
+        }
+    }
+
+    #[test]
+    fn many_addresses_do_not_push_out_the_selected_one() {
+        let mut agent = agent();
+        check(&mut agent, "10.0.0.1:1", true);
+        for port in 2..100 {
+            check(&mut agent, &format!("10.0.0.1:{port}"), false);
+        }
+        assert_eq!(agent.addresses().len(), ADDRESSES_PER_PEER);
+        assert!(agent.is_validated("10.0.0.1:1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,45 @@
+//! The media core's state machines: `(datagram | command, now) → datagrams + events`.
+//!
+//! Invariant: no socket, no clock, no thread, no randomness, no unsafe code. Whatever is here can be tested
+//! in virtual time with an in-process network.
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "client"))]
+pub mod client;
+pub mod codec;
+mod control;
+pub mod demux;
+pub mod dtls;
+mod fanout;
+mod feedback;
+pub mod history;
+pub mod ice;
+pub mod ids;
+pub mod limits;
+mod mapping;
+pub mod message;
+pub mod packet;
+pub mod packetise;
+pub mod params;
+pub mod peer;
+pub mod publication;
+pub mod reception;
+mod repair;
+mod replay;
+mod residents;
+mod restarts;
+pub mod room;
+pub mod rtcp;
+pub mod rtp;
+pub mod shard;
+pub mod slot;
+pub mod source;
+pub mod speech;
+pub mod srtp;
+pub mod stats;
+pub mod stun;
+pub mod time;
+pub mod track;
+pub mod transmit;
+#[cfg(any(test, feature = "client"))]
+pub mod world;

@@ -1,0 +1,178 @@
+//! Coming and going in virtual time: connections, strangers, time-outs, closing, panics.
+
+use std::time::Duration;
+
+use super::*;
+use crate::peer::Gone;
+use crate::world::{ROOM, World, play, scatter};
+
+/// DTLS doubles its patience after each loss, so within the 15 s that a peer has, about one handshake in a hundred does
+/// not get through; such a browser offers anew.
+#[test]
+fn connections_survive_a_network_that_loses_a_third() {
+    const VIEWERS: usize = 30;
+    let mut world = World::new(1);
+    world.loses = |n, _| scatter(n) < 80;
+    world.loses_up = |n, _| scatter(n) < 80;
+    let viewers: Vec<usize> = (0..VIEWERS).map(|_| world.viewer()).collect();
+    for _ in 0..72 {
+        for viewer in &viewers {
+            let check = world.clients[*viewer].check();
+            world.send(*viewer, check);
+        }
+        world.run_ms(200);
+    }
+    let connected = viewers.iter().filter(|viewer| world.clients[**viewer].is_connected()).count();
+    assert!(connected >= VIEWERS - 5, "{connected} of {VIEWERS} connected");
+}
+
+#[test]
+fn strangers_get_no_reply_whatever_they_send() {
+    let mut world = World::new(1);
+    world.viewer();
+    let known = world.clients[0].check();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let stranger = "192.0.2.9:9".parse().unwrap();
+    for n in 0..20_000 {
+        let mut datagram: Vec<u8> = (0..random() % 200).map(|_| random() as u8).collect();
+        if n % 3 == 0 {
+            datagram = known.clone();
+            let at = random() as usize % datagram.len();
+            datagram[at] ^= 1 << (random() % 8);
+        }
+        world.shards[0].datagram(world.now, stranger, 0, &mut datagram);
+    }
+    world.exchange();
+    assert_eq!(world.datagrams_to_strangers, 0);
+}
+
+#[test]
+fn a_handshake_from_an_address_that_was_not_checked_is_not_answered() {
+    let mut world = World::new(1);
+    world.viewer();
+    world.run_ms(100);
+    let hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    world.shards[0].datagram(world.now, "192.0.2.9:9".parse().unwrap(), 0, &mut hello.clone());
+    world.exchange();
+    assert_eq!(world.datagrams_to_strangers, 0);
+}
+
+#[test]
+fn a_peer_that_never_connects_is_given_up_after_fifteen_seconds() {
+    let mut world = World::new(1);
+    world.loses_up = |_, _| true;
+    let peer = world.viewer();
+    world.run(Duration::from_secs(14));
+    assert!(world.events.is_empty());
+    world.run(Duration::from_secs(2));
+    let (peer, reason) = (PeerId(peer as u64), Gone::NeverConnected);
+    assert_eq!(world.events, [Event::PeerGone { peer, room: Arc::from("room"), reason }]);
+}
+
+#[test]
+fn a_peer_that_stops_checking_is_gone_after_thirty_seconds() {
+    let mut world = World::new(1);
+    let viewer = world.viewer();
+    for _ in 0..5 {
+        world.run(Duration::from_secs(5));
+        let check = world.clients[viewer].check();
+        world.send(viewer, check);
+    }
+    world.run(Duration::from_secs(29));
+    assert_eq!(world.events.len(), 1, "connected, and no more");
+    world.run(Duration::from_secs(2));
+    assert!(matches!(world.events[1], Event::PeerGone { reason: Gone::ConsentTimeout, .. }));
+    assert_eq!(world.shards[0].next_timeout().filter(|at| *at <= world.now), None, "nothing is left to do");
+}
+
+#[test]
+fn nothing_is_sent_past_the_deadline() {
+    let mut world = World::new(1);
+    let viewer = world.viewer();
+    play(&mut world, 400);
+    let deadline = world.now.plus(Duration::from_millis(100));
+    world.all(|| Command::SetDeadline { deadline: Some(deadline) });
+    play(&mut world, 1_000);
+    let last = world.clients[viewer].media.last().unwrap().at;
+    assert!(last <= deadline.plus(Duration::from_millis(6)));
+    world.all(|| Command::SetDeadline { deadline: None });
+    play(&mut world, 400);
+    assert!(world.clients[viewer].media.last().unwrap().at > last);
+}
+
+#[test]
+fn closing_the_room_says_goodbye_and_leaves_nothing() {
+    let mut world = World::new(2);
+    let viewers: Vec<usize> = (0..4).map(|_| world.viewer()).collect();
+    play(&mut world, 400);
+    world.all(|| Command::CloseRoom { room: ROOM });
+    world.run_ms(50);
+    assert!(viewers.iter().all(|viewer| world.clients[*viewer].closed));
+    let gone = world.events.iter();
+    let gone = gone.filter(|event| matches!(event, Event::PeerGone { reason: Gone::RoomClosed, .. }));
+    assert_eq!(gone.count(), 4);
+    for shard in &world.shards {
+        assert!(shard.rooms.is_empty() && shard.places.is_empty() && shard.addresses.is_empty());
+        assert!(shard.ufrags.is_empty() && shard.sources.is_empty());
+    }
+}
+
+#[test]
+fn a_panic_ends_the_room_that_was_served_and_no_other() {
+    let mut world = World::new(1);
+    world.viewer();
+    world.run_ms(200);
+    let (now, other) = (world.now, RoomId(2));
+    world.shards[0].command(now, Command::AddRoom { room: other, key: Arc::from("other") });
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = world.shards[0].guarded(|shard| {
+        shard.serving = Some(ROOM);
+        panic!("planted");
+    });
+    std::panic::set_hook(hook);
+    assert_eq!(outcome, None::<()>);
+    world.run_ms(50);
+    assert!(world.events.contains(&Event::RoomFailed { room: Arc::from("room"), report: "planted".into() }));
+    assert!(world.clients[0].closed);
+    assert_eq!(world.shards[0].rooms.keys().collect::<Vec<_>>(), [&other]);
+}
+
+#[test]
+fn an_idle_shard_wants_to_be_called_rarely() {
+    let mut world = World::new(1);
+    world.viewer();
+    play(&mut world, 200);
+    world.run_ms(3_000);
+    let next = world.shards[0].next_timeout().unwrap();
+    assert!(next.since(world.now) > Duration::from_secs(5), "{:?}", next.since(world.now));
+}
+
+#[test]
+fn a_peer_that_moved_to_another_shard_is_still_given_up_in_time() {
+    let mut world = World::new(2);
+    // The second client is given to the second shard, and its check arrives at the first.
+    world.viewer();
+    let moved = world.viewer();
+    world.loses_up = |_, bytes| demux::kind(bytes) == Kind::Dtls;
+    world.run(Duration::from_secs(16));
+    assert_eq!(world.shards[1].stats().peers.len(), 0);
+    let (peer, reason) = (PeerId(moved as u64), Gone::NeverConnected);
+    assert!(world.events.contains(&Event::PeerGone { peer, room: Arc::from("room"), reason }));
+}
+
+#[test]
+fn a_peer_with_another_certificate_than_it_promised_gets_nothing() {
+    let mut world = World::new(1);
+    let impostor = world.impostor();
+    play(&mut world, 1_000);
+    let (peer, reason) = (PeerId(impostor as u64), Gone::DtlsFailed);
+    assert_eq!(world.events, [Event::PeerGone { peer, room: Arc::from("room"), reason }]);
+    assert!(world.clients[impostor].media.is_empty() && world.clients[impostor].control.is_empty());
+}

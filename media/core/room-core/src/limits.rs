@@ -1,0 +1,60 @@
+//! What one peer may cost. A participant who attacks can slow only themselves.
+
+use std::time::Duration;
+
+/// Addresses that one peer may have validated by ICE at a time.
+pub const ADDRESSES_PER_PEER: usize = 8;
+/// Synchronisation sources accepted from one peer, retransmission streams included.
+pub const STREAMS_PER_PEER: usize = 16;
+/// Packets of one stream that may be asked for again at a time.
+pub const PENDING_NACKS: usize = 256;
+/// A gap longer than this is a new start, not a loss.
+pub const LONGEST_GAP: u64 = 1_000;
+/// Feedback messages of one peer handled in a second.
+pub const FEEDBACK_PER_SECOND: f64 = 300.0;
+/// Bytes of media taken from one peer in a second.
+pub const INGRESS_BYTES_PER_SECOND: f64 = 2_500_000.0;
+/// Handshakes that one peer may begin again after a fatal error.
+pub const HANDSHAKES_PER_PEER: u8 = 5;
+/// Retransmissions to a viewer: a share of what was sent to it, and something to begin with.
+pub const RETRANSMIT_SHARE: f64 = 0.25;
+pub const RETRANSMIT_BURST_BYTES: f64 = 60_000.0;
+/// Injected frames waiting for their instant, per codec.
+pub const QUEUED_FRAMES: usize = 600;
+pub const QUEUED_BYTES: usize = 16 * 1024 * 1024;
+pub const WRITE_AHEAD: Duration = Duration::from_secs(4);
+/// Datagrams longer than this are not ours.
+pub const DATAGRAM_BYTES: usize = 2_000;
+
+/// A token bucket: `rate` units a second, at most `burst` saved up.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    rate: f64,
+    burst: f64,
+    level: f64,
+    filled: crate::time::Time,
+}
+
+impl Bucket {
+    #[must_use]
+    pub fn new(rate: f64, burst: f64, now: crate::time::Time) -> Bucket {
+        Bucket { rate, burst, level: burst, filled: now }
+    }
+
+    /// Whether `amount` may pass; takes it if so.
+    pub fn take(&mut self, amount: f64, now: crate::time::Time) -> bool {
+        let saved = self.rate * now.since(self.filled).as_secs_f64();
+        self.level = (self.level + saved).min(self.burst);
+        self.filled = now;
+        let passes = self.level >= amount;
+        if passes {
+            self.level -= amount;
+        }
+        passes
+    }
+
+    /// Adds what something else earned, up to the burst.
+    pub fn earn(&mut self, amount: f64) {
+        self.level = (self.level + amount).min(self.burst);
+    }
+}

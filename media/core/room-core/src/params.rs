@@ -1,0 +1,80 @@
+//! What was negotiated for one peer, as the signalling side hands it over.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::codec::{Codec, MediaKind};
+use crate::dtls::Fingerprint;
+
+pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+pub const ABSOLUTE_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+pub const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct PeerParams {
+    pub local: Local,
+    pub remote: Remote,
+    #[serde(default)]
+    pub slots: Vec<SlotParams>,
+    #[serde(default)]
+    pub publishes: Vec<PublishParams>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Local {
+    pub ufrag: String,
+    pub pwd: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Remote {
+    pub ufrag: String,
+    #[serde(default)]
+    pub pwd: String,
+    /// `(algorithm, "AA:BB:…")`.
+    pub fingerprints: Vec<(String, String)>,
+}
+
+impl Remote {
+    /// The fingerprints that can be read.
+    #[must_use]
+    pub fn expected(&self) -> Vec<Fingerprint> {
+        self.fingerprints.iter().filter_map(|(algorithm, hex)| Fingerprint::parse(algorithm, hex)).collect()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct SlotParams {
+    pub kind: MediaKind,
+    pub index: usize,
+    pub mid: String,
+    pub ssrc: u32,
+    pub rtx_ssrc: Option<u32>,
+    pub codecs: Vec<CodecParams>,
+    #[serde(default)]
+    pub extensions: HashMap<String, u8>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct PublishParams {
+    pub kind: MediaKind,
+    pub mid: String,
+    pub codecs: Vec<CodecParams>,
+    /// Sources as signalled, retransmission sources among them; often none.
+    #[serde(default)]
+    pub ssrcs: Vec<u32>,
+    #[serde(default)]
+    pub extensions: HashMap<String, u8>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CodecParams {
+    pub name: Codec,
+    pub pt: u8,
+    pub rtx_pt: Option<u8>,
+    #[serde(default)]
+    pub nack: bool,
+    #[serde(default)]
+    pub pli: bool,
+}

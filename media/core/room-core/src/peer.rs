@@ -1,0 +1,373 @@
+//! One connection: its addresses, its keys, what it is sent and what it publishes.
+//!
+//! ```text
+//!   NEW ── check ──► CHECKED ── DTLS ──► CONNECTED ──► GONE (closed, consent lost, room closed)
+//!    └──────── 15 s ──────┴────────────► GONE (never connected, DTLS failed)
+//! ```
+//!
+//! Invariant: no media before CONNECTED, in either direction.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::codec::MediaKind;
+use crate::dtls::{Handshake, Identity, Progress};
+use crate::ice::{Check, Credentials, IceLite};
+use crate::ids::{PeerId, RoomId, TrackId};
+use crate::limits::{Bucket, FEEDBACK_PER_SECOND, INGRESS_BYTES_PER_SECOND, STREAMS_PER_PEER};
+use crate::packet::Packet;
+use crate::params::PeerParams;
+use crate::publication::{Publication, Role};
+use crate::rtcp::Compound;
+use crate::rtp::{Header, absolute_send_time, without_padding};
+use crate::slot::{Link, Slot};
+use crate::srtp::{Inbound, Outbound};
+use crate::stats::Counters;
+use crate::stun::{self, Request};
+use crate::time::{Anchor, Time};
+use crate::transmit::Transmit;
+
+const TO_CONNECT: Duration = Duration::from_secs(15);
+/// Our own name in feedback.
+pub(crate) const FEEDBACK_SSRC: u32 = 0x726f_6f6d;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    Closed,
+    ConsentTimeout,
+    DtlsFailed,
+    RoomClosed,
+    NeverConnected,
+}
+
+/// What a peer's doings mean for others.
+#[derive(Debug)]
+pub enum Effect {
+    Connected,
+    Gone(Gone),
+    Media(Packet),
+    TrackStarted(TrackId, MediaKind),
+    Speaking(TrackId, bool),
+    /// A viewer lost its way in what a slot carries.
+    Refresh(usize),
+    /// A viewer asks for packets of a slot again.
+    Lost(usize, Vec<u16>),
+}
+
+/// Where a peer writes, besides its effects.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    pub now: Time,
+    pub anchor: &'a Anchor,
+    pub transmit: &'a mut Transmit,
+    pub effects: &'a mut Vec<Effect>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) inbound: Inbound,
+    pub(crate) outbound: Outbound,
+}
+
+#[derive(Debug)]
+pub struct Peer {
+    pub id: PeerId,
+    pub room: RoomId,
+    pub ice: IceLite,
+    handshake: Handshake,
+    begun: bool,
+    pub(crate) session: Option<Session>,
+    created: Time,
+    pub slots: Vec<Slot>,
+    pub publications: Vec<Publication>,
+    /// Which publication a source belongs to.
+    sources: HashMap<u32, usize>,
+    pub(crate) feedback: Bucket,
+    ingress: Bucket,
+    pub(crate) report_at: Time,
+    /// Our wall clock minus the peer's, in nanoseconds.
+    pub(crate) clock_offset: Option<i64>,
+    pub round_trip: Option<Duration>,
+    pub(crate) lost_out: HashMap<u32, i32>,
+    pub counters: Counters,
+    /// When the shard will ring.
+    alarm: Time,
+}
+
+impl Peer {
+    #[must_use]
+    pub fn new(
+        id: PeerId,
+        room: RoomId,
+        params: PeerParams,
+        tracks: &[TrackId],
+        identity: &Identity,
+        anchor: Anchor,
+        now: Time,
+    ) -> Peer {
+        let expected = params.remote.expected();
+        let credentials = Credentials {
+            local_ufrag: params.local.ufrag,
+            local_pwd: params.local.pwd,
+            remote_ufrag: params.remote.ufrag,
+        };
+        let published = params.publishes.into_iter().zip(tracks);
+        Peer {
+            id,
+            room,
+            ice: IceLite::new(credentials),
+            handshake: Handshake::new(identity, anchor, expected, now),
+            begun: false,
+            session: None,
+            created: now,
+            slots: params.slots.into_iter().map(|slot| Slot::new(slot, now)).collect(),
+            publications: published.map(|(params, track)| Publication::new(*track, params)).collect(),
+            sources: HashMap::new(),
+            feedback: Bucket::new(FEEDBACK_PER_SECOND, FEEDBACK_PER_SECOND, now),
+            ingress: Bucket::new(INGRESS_BYTES_PER_SECOND, INGRESS_BYTES_PER_SECOND, now),
+            report_at: now,
+            clock_offset: None,
+            round_trip: None,
+            lost_out: HashMap::new(),
+            counters: Counters::default(),
+            alarm: Time::FAR,
+        }
+    }
+
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Nothing has happened yet that binds the peer to where it is.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        !self.begun && self.ice.addresses().is_empty()
+    }
+
+    #[must_use]
+    pub fn slot(&mut self, kind: MediaKind, index: usize) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.kind == kind && slot.index == index)
+    }
+
+    /// The way to the viewer with its slots; `None` before it is connected.
+    pub fn link<'a>(
+        &'a mut self,
+        now: Time,
+        anchor: &'a Anchor,
+        transmit: &'a mut Transmit,
+    ) -> Option<(Link<'a>, &'a mut [Slot])> {
+        let to = self.ice.selected()?;
+        let srtp = &mut self.session.as_mut()?.outbound;
+        let send_time = absolute_send_time(anchor.ntp(now));
+        let counters = &mut self.counters;
+        Some((Link { now, anchor, to, srtp, transmit, counters, send_time }, &mut self.slots))
+    }
+
+    /// Answers an authentic check.
+    pub fn checked(
+        &mut self,
+        from: SocketAddr,
+        request: &Request<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Check {
+        let check = self.ice.checked(around.now, from, request);
+        let response = stun::success(&request.transaction, from, self.ice.local_pwd());
+        around.transmit.push(from, &response);
+        check
+    }
+
+    /// Takes a DTLS datagram from a validated address.
+    pub fn dtls(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) {
+        self.begun = true;
+        let progress = self.handshake.datagram(around.now, datagram);
+        self.progressed(progress, around);
+    }
+
+    fn progressed(&mut self, progress: Progress, around: &mut Surroundings<'_>) {
+        if let Some(to) = self.ice.selected() {
+            for datagram in &progress.datagrams {
+                around.transmit.push(to, datagram);
+            }
+        }
+        if progress.failed {
+            around.effects.push(Effect::Gone(Gone::DtlsFailed));
+            return;
+        }
+        if let Some(keys) = progress.keys
+            && self.session.is_none()
+            && let (Some(inbound), Some(outbound)) = (Inbound::new(&keys.client), Outbound::new(&keys.server))
+        {
+            self.session = Some(Session { inbound, outbound });
+            around.effects.push(Effect::Connected);
+        }
+        if progress.closed {
+            around.effects.push(Effect::Gone(Gone::Closed));
+        }
+    }
+
+    /// Takes a media packet, decrypting it in place.
+    pub fn rtp(&mut self, datagram: &mut [u8], around: &mut Surroundings<'_>) {
+        if self.publications.is_empty() || !self.ingress.take(datagram.len() as f64, around.now) {
+            self.counters.refused += 1;
+            return;
+        }
+        let Some((header, sequence, end)) = self.open(datagram) else {
+            self.counters.refused += 1;
+            return;
+        };
+        self.counters.packets_in += 1;
+        self.counters.bytes_in += datagram.len() as u64;
+        let packet = &datagram[..end];
+        let Some(at) = self.publication_of(&header, packet) else { return };
+        let Some(payload_end) = without_padding(&header, packet) else { return };
+        self.take_media(at, &header, sequence, &packet[..payload_end], around);
+        if around.now >= self.report_at {
+            self.report(around);
+        }
+    }
+
+    fn open(&mut self, datagram: &mut [u8]) -> Option<(Header, u64, usize)> {
+        let header = Header::read(datagram)?;
+        let inbound = &mut self.session.as_mut()?.inbound;
+        let (sequence, end) = inbound.rtp(header.ssrc, header.sequence, header.len, datagram)?;
+        Some((header, sequence, end))
+    }
+
+    /// By source, then by the m-line that the packet names, then by a payload type of one m-line only.
+    fn publication_of(&mut self, header: &Header, packet: &[u8]) -> Option<usize> {
+        if let Some(at) = self.sources.get(&header.ssrc) {
+            return Some(*at);
+        }
+        let signalled = self.publications.iter().position(|one| one.ssrcs.contains(&header.ssrc));
+        let named = || {
+            self.publications.iter().position(|one| {
+                let mid = header.extensions(packet).find(one.mid_id);
+                mid.is_some_and(|mid| mid == one.mid.as_bytes())
+            })
+        };
+        let only = || {
+            let mut fitting = (0..self.publications.len())
+                .filter(|at| self.publications[*at].role(header.payload_type).is_some());
+            fitting.next().filter(|_| fitting.next().is_none())
+        };
+        let found = signalled.or_else(named).or_else(only)?;
+        if self.sources.len() < STREAMS_PER_PEER {
+            self.sources.insert(header.ssrc, found);
+        }
+        Some(found)
+    }
+
+    fn take_media(
+        &mut self,
+        at: usize,
+        header: &Header,
+        sequence: u64,
+        packet: &[u8],
+        around: &mut Surroundings<'_>,
+    ) {
+        let publication = &mut self.publications[at];
+        let payload = &packet[header.len..];
+        let now = around.now;
+        let passed = match publication.role(header.payload_type) {
+            Some(Role::Media(codec)) => {
+                publication.media(now, around.anchor, codec, header, sequence, payload)
+            }
+            Some(Role::Repair(_)) => publication.repaired(now, header, payload),
+            None => None,
+        };
+        let Some(passed) = passed else { return };
+        if !std::mem::replace(&mut publication.started, true) {
+            around.effects.push(Effect::TrackStarted(publication.track, publication.kind));
+        }
+        if let Some(level) = publication.level(header, packet)
+            && let Some(speaking) = publication.speech.level(now, level)
+        {
+            around.effects.push(Effect::Speaking(publication.track, speaking));
+        }
+        around.effects.push(Effect::Media(passed));
+    }
+
+    /// Does what is due. `wake` says when to call again.
+    pub fn timeout(&mut self, around: &mut Surroundings<'_>) {
+        let now = around.now;
+        if let Some(gone) = self.expired(now) {
+            around.effects.push(Effect::Gone(gone));
+            return;
+        }
+        if self.begun && self.handshake.wake() <= now {
+            let progress = self.handshake.timeout(now);
+            self.progressed(progress, around);
+        }
+        for at in 0..self.publications.len() {
+            self.publication_timeout(at, around);
+        }
+    }
+
+    fn expired(&self, now: Time) -> Option<Gone> {
+        if !self.is_connected() && now >= self.created.plus(TO_CONNECT) {
+            return Some(Gone::NeverConnected);
+        }
+        self.ice.consent_ends().filter(|ends| now >= *ends).map(|_| Gone::ConsentTimeout)
+    }
+
+    fn publication_timeout(&mut self, at: usize, around: &mut Surroundings<'_>) {
+        let now = around.now;
+        let publication = &mut self.publications[at];
+        if let Some(speaking) = publication.speech.timeout(now) {
+            around.effects.push(Effect::Speaking(publication.track, speaking));
+        }
+        let takes_nacks = publication.takes_nacks();
+        let wants_keyframe = publication.keyframes.take(now) && publication.takes_keyframe_requests();
+        let Some((ssrc, reception)) = publication.reception() else { return };
+        let mut compound = Compound::new().receiver_report(FEEDBACK_SSRC, &[]);
+        let lost = if takes_nacks { reception.to_ask(now) } else { Vec::new() };
+        if !lost.is_empty() {
+            self.counters.nacks_out += lost.len() as u64;
+            compound = compound.nack(FEEDBACK_SSRC, ssrc, &lost);
+        }
+        if wants_keyframe {
+            self.counters.plis_out += 1;
+            compound = compound.pli(FEEDBACK_SSRC, ssrc);
+        }
+        if wants_keyframe || !lost.is_empty() {
+            self.tell(&compound, around);
+        }
+    }
+
+    #[must_use]
+    pub fn wake(&self) -> Time {
+        let ends = if self.is_connected() { Time::FAR } else { self.created.plus(TO_CONNECT) };
+        let ends = ends.min(self.ice.consent_ends().unwrap_or(Time::FAR));
+        let handshake = if self.begun { self.handshake.wake() } else { Time::FAR };
+        let slots = self.slots.iter().map(Slot::wake).min().unwrap_or(Time::FAR);
+        let published = self.publications.iter().map(Publication::wake).min().unwrap_or(Time::FAR);
+        ends.min(handshake).min(slots).min(published)
+    }
+
+    /// When to ring, if that is sooner than what was promised before.
+    pub fn alarm_change(&mut self, now: Time) -> Option<Time> {
+        // Never at once: something that stays due must not keep the thread busy.
+        let wake = self.wake().max(now.plus(Duration::from_millis(1)));
+        (wake < self.alarm).then(|| {
+            self.alarm = wake;
+            wake
+        })
+    }
+
+    pub fn alarm_rang(&mut self, now: Time) {
+        if self.alarm <= now {
+            self.alarm = Time::FAR;
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self, transmit: &mut Transmit) {
+        if let Some(to) = self.ice.selected() {
+            for datagram in self.handshake.close() {
+                transmit.push(to, &datagram);
+            }
+        }
+    }
+}

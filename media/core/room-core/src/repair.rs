@@ -1,0 +1,80 @@
+//! Retransmissions to one slot (RFC 4588), on a stream of their own and within a budget.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::limits::{Bucket, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
+use crate::mapping::Mapping;
+use crate::packet::Packet;
+use crate::rtp::HeaderWriter;
+use crate::slot::Link;
+use crate::time::Time;
+
+const REMEMBERED: usize = 64;
+const LEAST_WAIT: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(crate) struct Repair {
+    next_sequence: u64,
+    budget: Bucket,
+    /// What was sent again lately, so that one request is answered once a round trip.
+    recent: VecDeque<(u64, Time)>,
+}
+
+impl Repair {
+    pub(crate) fn new(now: Time, first: u64) -> Repair {
+        Repair {
+            next_sequence: first,
+            budget: Bucket::new(1_000.0, RETRANSMIT_BURST_BYTES, now),
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Every byte sent earns a share of a byte to be sent again.
+    pub(crate) fn earned(&mut self, bytes: usize) {
+        self.budget.earn(bytes as f64 * RETRANSMIT_SHARE);
+    }
+
+    fn is_recent(&self, now: Time, sequence: u64, round_trip: Duration) -> bool {
+        let wait = round_trip.max(LEAST_WAIT);
+        self.recent.iter().any(|(again, at)| *again == sequence && now.since(*at) < wait)
+    }
+
+    pub(crate) fn again(
+        &mut self,
+        ssrc: u32,
+        sequence: u64,
+        packet: &Packet,
+        mapping: &Mapping,
+        round_trip: Duration,
+        link: &mut Link<'_>,
+    ) {
+        let Some(payload_type) = mapping.rtx_payload_type else { return };
+        let cost = packet.payload.len() as f64;
+        if self.is_recent(link.now, sequence, round_trip) || !self.budget.take(cost, link.now) {
+            return;
+        }
+        self.recent.push_back((sequence, link.now));
+        if self.recent.len() > REMEMBERED {
+            self.recent.pop_front();
+        }
+        let timestamp = mapping.timestamp(packet.timestamp);
+        let mut header =
+            HeaderWriter::new(payload_type, packet.marker, self.next_sequence as u16, timestamp, ssrc);
+        let header = header.finish();
+        let length = header.len() + 2 + packet.payload.len() + link.srtp.rtp_overhead();
+        let out = link.transmit.claim(link.to, length);
+        out[..header.len()].copy_from_slice(header);
+        let (original, payload) = out[header.len()..].split_at_mut(2);
+        original.copy_from_slice(&(sequence as u16).to_be_bytes());
+        let payload = &mut payload[..packet.payload.len()];
+        payload.copy_from_slice(&packet.payload);
+        mapping.patch(packet, payload);
+        if !link.srtp.rtp_in_place(ssrc, self.next_sequence, header.len(), out) {
+            link.transmit.unclaim();
+        }
+        self.next_sequence += 1;
+        link.counters.retransmitted += 1;
+        link.counters.bytes_out += length as u64;
+    }
+}

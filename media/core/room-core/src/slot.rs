@@ -1,0 +1,411 @@
+//! A viewer's receive slot: one source of its own, whatever track it carries.
+//!
+//! ```text
+//!   EMPTY ── a track that a decoder may join here ──► FLOWING ◄─── caught up ──┐
+//!     ▲                                                  │ injected: joined in mid-group
+//!     │ another track: waits for its start               └──► CATCHING UP ─────┘
+//! ```
+//!
+//! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
+//! track changes, and no sequence number is sent twice (a nonce must never meet two contents).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::{Codec, MediaKind};
+use crate::ids::TrackId;
+use crate::mapping::Mapping;
+use crate::packet::Packet;
+use crate::params::{ABSOLUTE_SEND_TIME, MID, SlotParams};
+use crate::repair::Repair;
+use crate::restarts::Restarts;
+use crate::rtcp::{Compound, SenderInfo};
+use crate::rtp::HeaderWriter;
+use crate::srtp::Outbound;
+use crate::stats::Counters;
+use crate::time::{Anchor, Time};
+use crate::track::Track;
+use crate::transmit::Transmit;
+
+const REPORT_EVERY: Duration = Duration::from_millis(1_500);
+/// A viewer who catches up gets this many packets at a time.
+const BURST: usize = 10;
+const SPACING: Duration = Duration::from_millis(5);
+/// How often one slot may ask for a keyframe.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A viewer's first group waits this long: Firefox drops what comes in the first milliseconds after the handshake,
+/// and with a piece of the keyframe the whole group.
+const SETTLE: Duration = Duration::from_millis(40);
+/// Packets of a slot that name its m-line, for receivers that do not know the source yet.
+const NAMED_PACKETS: u32 = 64;
+
+/// The way to the viewer, for as long as something is written to it.
+#[derive(Debug)]
+pub struct Link<'a> {
+    pub now: Time,
+    pub anchor: &'a Anchor,
+    pub to: SocketAddr,
+    pub srtp: &'a mut Outbound,
+    pub transmit: &'a mut Transmit,
+    pub counters: &'a mut Counters,
+    /// The absolute send time of this batch.
+    pub send_time: [u8; 3],
+}
+
+impl Link<'_> {
+    pub fn control(&mut self, compound: &Compound) {
+        let bytes = compound.bytes();
+        let out = self.transmit.claim(self.to, bytes.len() + self.srtp.rtcp_overhead());
+        if !self.srtp.rtcp(bytes, out) {
+            self.transmit.unclaim();
+        }
+    }
+}
+
+/// What the slot wants of the publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    Keyframe,
+}
+
+#[derive(Debug)]
+pub struct Slot {
+    pub kind: MediaKind,
+    pub index: usize,
+    params: SlotParams,
+    mid_id: Option<u8>,
+    time_id: Option<u8>,
+    paused: bool,
+    current: Option<Mapping>,
+    previous: Option<Mapping>,
+    sent: Sent,
+    catching_up: Option<CatchUp>,
+    packets: u32,
+    octets: u32,
+    report_at: Time,
+    asked: Option<Time>,
+    restarts: Restarts,
+    repair: Repair,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct CatchUp {
+    cursor: u64,
+    at: Time,
+}
+
+/// What was sent last, and which of the last 64 numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) next_sequence: u64,
+    seen: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) at: Option<Time>,
+    pub(crate) picture_id: u16,
+    pub(crate) tl0: u8,
+}
+
+impl Sent {
+    /// Marks a number as used; false when it already is, or is too old to tell.
+    fn take(&mut self, sequence: u64) -> bool {
+        if sequence >= self.next_sequence {
+            let ahead = sequence - self.next_sequence + 1;
+            self.seen = if ahead < 64 { self.seen << ahead | 1 } else { 1 };
+            self.next_sequence = sequence + 1;
+            return true;
+        }
+        let age = self.next_sequence - 1 - sequence;
+        let free = age < 64 && self.seen & (1 << age) == 0;
+        if free {
+            self.seen |= 1 << age;
+        }
+        free
+    }
+}
+
+impl Slot {
+    #[must_use]
+    pub fn new(params: SlotParams, now: Time) -> Slot {
+        // Far from the rollover, and not the same for everyone.
+        let first = u64::from((params.ssrc ^ params.ssrc >> 16) & 0x3fff) + 1;
+        let sent = Sent { next_sequence: first, seen: 0, timestamp: 0, at: None, picture_id: 0, tl0: 0 };
+        Slot {
+            kind: params.kind,
+            index: params.index,
+            mid_id: params.extensions.get(MID).copied(),
+            time_id: params.extensions.get(ABSOLUTE_SEND_TIME).copied(),
+            paused: false,
+            current: None,
+            previous: None,
+            sent,
+            catching_up: None,
+            packets: 0,
+            octets: 0,
+            report_at: now,
+            asked: None,
+            restarts: Restarts::default(),
+            repair: Repair::new(now, first),
+            params,
+        }
+    }
+
+    #[must_use]
+    pub fn ssrc(&self) -> u32 {
+        self.params.ssrc
+    }
+
+    #[must_use]
+    pub fn rtx_ssrc(&self) -> Option<u32> {
+        self.params.rtx_ssrc
+    }
+
+    /// Nothing is sent until `resume`.
+    pub fn pause(&mut self) {
+        self.paused = true;
+        self.interrupt();
+    }
+
+    pub fn resume(&mut self) {
+        self.paused = false;
+    }
+
+    /// What comes next joins anew; what was sent can still be asked for.
+    pub fn interrupt(&mut self) {
+        self.catching_up = None;
+        self.asked = None;
+        if let Some(mapping) = self.current.take() {
+            self.previous = Some(mapping);
+        }
+    }
+
+    #[must_use]
+    pub fn wake(&self) -> Time {
+        self.catching_up.map_or(Time::FAR, |catch_up| catch_up.at)
+    }
+
+    fn carries(&self, track: TrackId) -> bool {
+        self.current.as_ref().is_some_and(|mapping| mapping.track == track)
+    }
+
+    fn codecs(&self) -> impl Iterator<Item = Codec> {
+        // H.264 costs the viewer less where it has both.
+        let h264 = self.params.codecs.iter().map(|codec| codec.name).filter(|name| *name == Codec::H264);
+        h264.chain(self.params.codecs.iter().map(|codec| codec.name).filter(|name| *name != Codec::H264))
+    }
+
+    /// Joins `track` if it does not carry it yet.
+    pub fn join(&mut self, now: Time, track: &Track) -> Need {
+        if self.paused || self.kind == MediaKind::Audio || self.carries(track.id) {
+            return Need::Nothing;
+        }
+        if track.is_injected() {
+            self.start_group(now, track);
+            return Need::Nothing;
+        }
+        self.ask(now)
+    }
+
+    /// The viewer's decoder lost its way.
+    pub fn refresh(&mut self, now: Time, track: &Track) -> Need {
+        if self.paused || self.kind == MediaKind::Audio {
+            return Need::Nothing;
+        }
+        if !track.is_injected() {
+            return Need::Keyframe;
+        }
+        if self.catching_up.is_none() && self.restarts.may(now) {
+            self.start_group(now, track);
+        }
+        Need::Nothing
+    }
+
+    fn ask(&mut self, now: Time) -> Need {
+        if self.asked.is_some_and(|at| now.since(at) < ASK_EVERY) {
+            return Need::Nothing;
+        }
+        self.asked = Some(now);
+        Need::Keyframe
+    }
+
+    /// Begins at the current group of pictures; `catch_up` sends it.
+    fn start_group(&mut self, now: Time, track: &Track) {
+        let Some(encoding) = track.choose(self.codecs()) else { return };
+        let group = encoding.history.group();
+        let first = group.and_then(|group| encoding.history.get(group));
+        if let (Some(first), Some(edge)) = (first, encoding.history.last())
+            && self.map(now, first, edge, track)
+        {
+            self.restarts.note(now);
+            let at = if self.sent.at.is_none() { now.plus(SETTLE) } else { now };
+            self.catching_up = Some(CatchUp { cursor: first.sequence, at });
+        }
+    }
+
+    fn map(&mut self, now: Time, first: &Packet, edge: &Packet, track: &Track) -> bool {
+        let Some(codec) = self.params.codecs.iter().find(|codec| codec.name == first.codec) else {
+            return false;
+        };
+        let kept = self.current.as_ref().or(self.previous.as_ref());
+        let same_clock = kept.filter(|mapping| mapping.track == first.track && track.is_injected());
+        let mapping = Mapping::begin(codec, first, edge, &self.sent, same_clock, now);
+        if let Some(before) = self.current.replace(mapping) {
+            self.previous = Some(before);
+        }
+        self.report_at = now;
+        true
+    }
+
+    /// Takes a packet as it comes in.
+    pub fn live(&mut self, packet: &Arc<Packet>, track: &Track, link: &mut Link<'_>) -> Need {
+        if self.paused {
+            return Need::Nothing;
+        }
+        if self.current.as_ref().is_some_and(|mapping| mapping.is_of(packet)) {
+            if self.catching_up.is_none() {
+                self.send(packet, link);
+            }
+            return Need::Nothing;
+        }
+        if track.choose(self.codecs()).is_none_or(|wanted| wanted.id != packet.encoding) {
+            return Need::Nothing;
+        }
+        let settling =
+            self.catching_up.is_some_and(|catch_up| catch_up.at > link.now) && self.sent.at.is_none();
+        if packet.starts && !settling {
+            self.catching_up = None;
+            if self.map(link.now, packet, packet, track) {
+                self.send(packet, link);
+            }
+            return Need::Nothing;
+        }
+        self.join(link.now, track)
+    }
+
+    /// Sends the next packets of the group that the slot joined in its middle.
+    pub fn catch_up(&mut self, track: &Track, link: &mut Link<'_>) {
+        let Some(CatchUp { mut cursor, at }) = self.catching_up else { return };
+        if link.now < at {
+            return;
+        }
+        let Some(encoding) = self.current.as_ref().and_then(|mapping| track.encoding(mapping.encoding))
+        else {
+            self.catching_up = None;
+            return;
+        };
+        let history = &encoding.history;
+        // A newer group has begun meanwhile: nothing before it is worth sending.
+        if let Some(first) =
+            history.group().filter(|group| *group > cursor).and_then(|group| history.get(group))
+        {
+            cursor = first.sequence;
+            let edge = history.last().unwrap_or(first);
+            self.map(link.now, first, edge, track);
+        }
+        for _ in 0..BURST {
+            if let Some(packet) = history.get(cursor) {
+                self.send(packet, link);
+            }
+            cursor += 1;
+            if cursor >= history.end() {
+                self.catching_up = None;
+                return;
+            }
+        }
+        self.catching_up = Some(CatchUp { cursor, at: link.now.plus(SPACING) });
+    }
+
+    fn send(&mut self, packet: &Packet, link: &mut Link<'_>) {
+        let Some(mapping) = &self.current else { return };
+        let Some(sequence) = mapping.sequence(packet.sequence) else { return };
+        if !self.sent.take(sequence) {
+            return;
+        }
+        let timestamp = mapping.timestamp(packet.timestamp);
+        let mut header = HeaderWriter::new(
+            mapping.payload_type,
+            packet.marker,
+            sequence as u16,
+            timestamp,
+            self.params.ssrc,
+        );
+        header.extension(self.time_id, &link.send_time);
+        if self.packets < NAMED_PACKETS {
+            header.extension(self.mid_id, self.params.mid.as_bytes());
+        }
+        let header = header.finish();
+        let length = header.len() + packet.payload.len() + link.srtp.rtp_overhead();
+        let out = link.transmit.claim(link.to, length);
+        out[..header.len()].copy_from_slice(header);
+        let sealed = if mapping.leaves_payload(packet) {
+            link.srtp.rtp(self.params.ssrc, sequence, header.len(), &packet.payload, out)
+        } else {
+            let payload = &mut out[header.len()..header.len() + packet.payload.len()];
+            payload.copy_from_slice(&packet.payload);
+            mapping.patch(packet, payload);
+            link.srtp.rtp_in_place(self.params.ssrc, sequence, header.len(), out)
+        };
+        if !sealed {
+            link.transmit.unclaim();
+            return;
+        }
+        mapping.note(packet, timestamp, link.now, &mut self.sent);
+        self.count(packet.payload.len(), length, link);
+        if link.now >= self.report_at {
+            self.report(packet, link);
+        }
+    }
+
+    fn count(&mut self, payload: usize, length: usize, link: &mut Link<'_>) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload as u32);
+        self.repair.earned(length);
+        link.counters.packets_out += 1;
+        link.counters.bytes_out += length as u64;
+    }
+
+    /// A sender report: this source's clock against the wall clock (RFC 3550 section 6.4.1).
+    fn report(&mut self, packet: &Packet, link: &mut Link<'_>) {
+        let Some(mapping) = &self.current else { return };
+        self.report_at = link.now.plus(REPORT_EVERY);
+        let since_capture = link.anchor.unix_ns(link.now) as i64 - packet.captured_unix_ns;
+        let ticks = since_capture * i64::from(packet.codec.clock_rate()) / 1_000_000_000;
+        let info = SenderInfo {
+            ssrc: self.params.ssrc,
+            ntp: link.anchor.ntp(link.now),
+            timestamp: mapping.on_time(packet.timestamp).wrapping_add(ticks as u32),
+            packets: self.packets,
+            octets: self.octets,
+        };
+        let name = format!("slot-{}", self.index);
+        link.control(&Compound::new().sender_report(&info).canonical_name(self.params.ssrc, &name));
+    }
+
+    /// Sends `lost` again, each on the retransmission stream, within the viewer's budget.
+    pub fn repair<'t>(
+        &mut self,
+        lost: &[u16],
+        round_trip: Duration,
+        tracks: impl Fn(TrackId) -> Option<&'t Track>,
+        link: &mut Link<'_>,
+    ) {
+        let Some(ssrc) = self.params.rtx_ssrc else { return };
+        let mappings = [self.current.as_ref(), self.previous.as_ref()];
+        for sequence in lost {
+            let sequence = crate::replay::extend(self.sent.next_sequence - 1, *sequence);
+            let Some(mapping) = mappings.iter().flatten().find(|mapping| mapping.covers(sequence)) else {
+                continue;
+            };
+            let encoding = tracks(mapping.track).and_then(|track| track.encoding(mapping.encoding));
+            let packet = encoding.and_then(|encoding| encoding.history.get(mapping.origin(sequence)));
+            if let Some(packet) = packet.filter(|_| sequence < self.sent.next_sequence) {
+                self.repair.again(ssrc, sequence, packet, mapping, round_trip, link);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod tests;

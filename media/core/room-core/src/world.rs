@@ -1,0 +1,330 @@
+//! Shards, clients and a network between them, in virtual time: for tests and fuzzing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::codec::{Codec, MediaKind};
+use crate::dtls::Identity;
+use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use crate::message::{Command, Event, Message, Owner, Route};
+use crate::params::{PublishParams, SlotParams};
+use crate::room::Layout;
+use crate::shard::{Setup, Shard};
+use crate::source::Frame;
+use crate::time::{Anchor, Time};
+
+pub const ROOM: RoomId = RoomId(1);
+pub const SOURCE: SourceId = SourceId(1);
+pub const FILM_AUDIO: TrackId = TrackId(1_001);
+pub const FILM_VIDEO: TrackId = TrackId(1_002);
+const STEP: Duration = Duration::from_millis(1);
+const DELAY: Duration = Duration::from_millis(5);
+
+/// What the network does to a datagram from server to client, by its number and bytes.
+pub type Mischief = fn(u64, &[u8]) -> bool;
+
+#[derive(Debug)]
+pub struct World {
+    pub now: Time,
+    pub shards: Vec<Shard>,
+    pub clients: Vec<Client>,
+    pub events: Vec<Event>,
+    /// Whether a datagram to a client is lost.
+    pub loses: Mischief,
+    /// Whether a datagram to the server is lost.
+    pub loses_up: Mischief,
+    /// What becomes of a datagram on its way to the server.
+    pub tampers_up: fn(u64, &mut Vec<u8>),
+    /// Counts datagrams; where it starts decides on what mischief falls.
+    pub sent: u64,
+    to_clients: Vec<(Time, usize, Vec<u8>)>,
+    to_server: Vec<(Time, usize, Vec<u8>)>,
+    pub datagrams_to_strangers: usize,
+    /// Sees each datagram that is sent to a client.
+    pub watch: Option<fn(&mut Sightings, usize, &[u8])>,
+    pub sightings: Sightings,
+    ufrags: std::collections::HashMap<String, ShardIndex>,
+    anchor: Anchor,
+}
+
+/// What was sent under which number: `(client, source, sequence number)`.
+pub type Sightings = std::collections::HashMap<(usize, u32, u16), Vec<u8>>;
+
+#[must_use]
+pub fn address(client: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 10_000 + client as u16))
+}
+
+impl World {
+    /// A room with an injected source, and its layout: the film in slot 0.
+    ///
+    /// # Panics
+    /// When the system gives no randomness for a certificate.
+    #[expect(clippy::expect_used, reason = "only tests run this")]
+    #[must_use]
+    pub fn new(shards: ShardIndex) -> World {
+        let now = Time::from_nanos(1_000_000_000);
+        let anchor = Anchor { at: now, instant: Instant::now(), unix_ns: 1_700_000_000_000_000_000 };
+        let setup = Setup { identity: Identity::generate().expect("a certificate"), anchor, shards };
+        let mut world = World {
+            now,
+            shards: (0..shards).map(|index| Shard::new(index, setup.clone())).collect(),
+            clients: Vec::new(),
+            events: Vec::new(),
+            loses: |_, _| false,
+            loses_up: |_, _| false,
+            tampers_up: |_, _| {},
+            sent: 0,
+            to_clients: Vec::new(),
+            to_server: Vec::new(),
+            datagrams_to_strangers: 0,
+            watch: None,
+            sightings: Sightings::default(),
+            ufrags: std::collections::HashMap::new(),
+            anchor,
+        };
+        world.all(|| Command::AddRoom { room: ROOM, key: Arc::from("room") });
+        let (room, source) = (ROOM, SOURCE);
+        world.shards[0]
+            .command(now, Command::AddSource { source, room, audio: FILM_AUDIO, video: FILM_VIDEO });
+        world.layout(&[Some(FILM_AUDIO)], &[Some(FILM_VIDEO)]);
+        world
+    }
+
+    pub fn all(&mut self, command: impl Fn() -> Command) {
+        for shard in &mut self.shards {
+            shard.command(self.now, command());
+        }
+    }
+
+    pub fn layout(&mut self, audio: &[Option<TrackId>], video: &[Option<TrackId>]) {
+        let layout = Layout { audio: audio.to_vec(), video: video.to_vec() };
+        self.all(|| Command::SetLayout { room: ROOM, layout: layout.clone() });
+    }
+
+    /// A client with two slots of each kind; returns its number, which is its peer id, too.
+    pub fn viewer(&mut self) -> usize {
+        let base = 1_000 * (self.clients.len() as u32 + 1);
+        let slots = [MediaKind::Audio, MediaKind::Video].into_iter().flat_map(|kind| {
+            (0..2).map(move |index| {
+                let ssrc = base + 100 * index as u32 + if kind == MediaKind::Video { 10 } else { 0 };
+                crate::client::slot(kind, index, ssrc)
+            })
+        });
+        self.join(slots.collect(), Vec::new())
+    }
+
+    /// The source of a viewer's slot.
+    #[must_use]
+    pub fn ssrc(client: usize, kind: MediaKind, index: u32) -> u32 {
+        1_000 * (client as u32 + 1) + 100 * index + if kind == MediaKind::Video { 10 } else { 0 }
+    }
+
+    /// A client that publishes video as this track.
+    pub fn publisher(&mut self, track: TrackId) -> usize {
+        self.join_as(Vec::new(), vec![crate::client::publish(MediaKind::Video)], vec![track])
+    }
+
+    pub fn join(&mut self, slots: Vec<SlotParams>, publishes: Vec<PublishParams>) -> usize {
+        self.join_as(slots, publishes, Vec::new())
+    }
+
+    /// A viewer whose certificate is not the one that its offer promised.
+    pub fn impostor(&mut self) -> usize {
+        let promised = Client::new("else", self.anchor, self.now).params(Vec::new(), Vec::new()).remote;
+        let client = Client::new("impostor", self.anchor, self.now);
+        let mut params = client.params(vec![crate::client::slot(MediaKind::Video, 0, 77)], Vec::new());
+        params.remote = promised;
+        let number = self.clients.len();
+        let (peer, params) = (PeerId(number as u64), Box::new(params));
+        self.shards[0].command(self.now, Command::AddPeer { peer, room: ROOM, params, tracks: Vec::new() });
+        self.clients.push(client);
+        self.send(number, self.clients[number].check());
+        number
+    }
+
+    fn join_as(
+        &mut self,
+        slots: Vec<SlotParams>,
+        publishes: Vec<PublishParams>,
+        tracks: Vec<TrackId>,
+    ) -> usize {
+        let number = self.clients.len();
+        let client = Client::new(&format!("ufrag{number}"), self.anchor, self.now);
+        let params = Box::new(client.params(slots, publishes));
+        let home = number % self.shards.len();
+        let peer = PeerId(number as u64);
+        self.shards[home].command(self.now, Command::AddPeer { peer, room: ROOM, params, tracks });
+        self.clients.push(client);
+        self.send(number, self.clients[number].check());
+        number
+    }
+
+    /// A datagram from a client to the server.
+    pub fn send(&mut self, client: usize, mut datagram: Vec<u8>) {
+        self.sent += 1;
+        (self.tampers_up)(self.sent, &mut datagram);
+        if !datagram.is_empty() && !(self.loses_up)(self.sent, &datagram) {
+            self.to_server.push((self.now.plus(DELAY), client, datagram));
+        }
+    }
+
+    pub fn write(&mut self, frame: Frame) {
+        self.shards[0].command(self.now, Command::WriteFrame { source: SOURCE, frame });
+    }
+
+    /// Lets time pass, a millisecond at a time.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now.plus(span);
+        while self.now < end {
+            self.now = self.now.plus(STEP);
+            self.step();
+        }
+    }
+
+    pub fn run_ms(&mut self, ms: u64) {
+        self.run(Duration::from_millis(ms));
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        for (_, client, mut bytes) in due(&mut self.to_server, now) {
+            // The kernel's choice of a socket, by the address.
+            let arrived = (client / 2 % self.shards.len()) as ShardIndex;
+            self.deliver(client, arrived, &mut bytes);
+        }
+        for shard in &mut self.shards {
+            shard.timeout(now);
+            while shard.produce(now) {}
+        }
+        self.exchange();
+        for (_, client, bytes) in due(&mut self.to_clients, now) {
+            self.clients[client].receive(now, &bytes);
+        }
+        for client in 0..self.clients.len() {
+            for datagram in self.clients[client].poll(now) {
+                self.send(client, datagram);
+            }
+        }
+    }
+
+    fn deliver(&mut self, client: usize, arrived: ShardIndex, bytes: &mut [u8]) {
+        let now = self.now;
+        let from = address(client);
+        let owner = self.shards[usize::from(arrived)].datagram(now, from, arrived, bytes);
+        let other = match owner {
+            Owner::Settled => None,
+            Owner::OfUfrag(ufrag) => self.ufrags.get(&ufrag).copied(),
+            Owner::OfAddress => None,
+        };
+        if let Some(other) = other.filter(|other| *other != arrived) {
+            let message = Message::Datagram { from, arrived, bytes: bytes.to_vec() };
+            self.shards[usize::from(other)].message(now, message);
+        }
+        self.exchange();
+    }
+
+    /// A datagram as from the network, at the first shard.
+    pub fn inject(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        let now = self.now;
+        self.shards[0].datagram(now, from, 0, bytes);
+        self.exchange();
+    }
+
+    /// Carries what shards have for each other and for the clients.
+    pub fn exchange(&mut self) {
+        loop {
+            let mut messages = Vec::new();
+            for at in 0..self.shards.len() {
+                let shard = &mut self.shards[at];
+                while shard.produce(self.now) {}
+                for route in shard.routes.drain(..) {
+                    match route {
+                        Route::Ufrag(ufrag, shard) => drop(self.ufrags.insert(ufrag, shard)),
+                        Route::NoUfrag(ufrag) => drop(self.ufrags.remove(&ufrag)),
+                        Route::Address(..) | Route::NoAddress(..) => {}
+                    }
+                }
+                self.events.append(&mut shard.events);
+                messages.append(&mut shard.outbox);
+                self.collect(at);
+            }
+            if messages.is_empty() {
+                return;
+            }
+            for (to, message) in messages {
+                self.shards[usize::from(to)].message(self.now, message);
+            }
+        }
+    }
+
+    fn collect(&mut self, shard: usize) {
+        let transmit = &mut self.shards[shard].transmit;
+        for (to, bytes) in transmit.iter() {
+            let client = usize::from(to.port()).wrapping_sub(10_000);
+            if client >= self.clients.len() {
+                self.datagrams_to_strangers += 1;
+                continue;
+            }
+            self.sent += 1;
+            if let Some(watch) = self.watch {
+                watch(&mut self.sightings, client, bytes);
+            }
+            if !(self.loses)(self.sent, bytes) {
+                self.to_clients.push((self.now.plus(DELAY), client, bytes.to_vec()));
+            }
+        }
+        transmit.clear();
+    }
+}
+
+fn due(queue: &mut Vec<(Time, usize, Vec<u8>)>, now: Time) -> Vec<(Time, usize, Vec<u8>)> {
+    let (due, rest) = std::mem::take(queue).into_iter().partition(|(at, ..)| *at <= now);
+    *queue = rest;
+    due
+}
+
+/// A VP8 frame: its first byte says whether it is a keyframe.
+#[must_use]
+pub fn picture(keyframe: bool, length: usize) -> Vec<u8> {
+    let mut data = vec![7; length];
+    data[0] = if keyframe { 0x10 } else { 0x11 };
+    data
+}
+
+/// Plays film from now on: 25 pictures a second, a keyframe every two seconds, and audio.
+pub fn play(world: &mut World, ms: u64) {
+    let start = world.now;
+    for n in 0..ms / 40 {
+        let at = start.plus(Duration::from_millis(n * 40));
+        let keyframe = n % 50 == 0;
+        let data = picture(keyframe, if keyframe { 20_000 } else { 3_000 });
+        world.write(Frame { codec: Codec::Vp8, data, at, keyframe });
+        for half in 0..2 {
+            let at = at.plus(Duration::from_millis(half * 20));
+            world.write(Frame { codec: Codec::Opus, data: vec![1; 100], at, keyframe: true });
+        }
+        world.run_ms(40);
+    }
+}
+
+/// A number below 256 that looks like chance and is the same every time.
+#[must_use]
+pub fn scatter(n: u64) -> u64 {
+    let mut mixed = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ mixed >> 31) & 0xff
+}
+
+/// As `play`, in the middle of a group that began `since` milliseconds ago.
+pub fn play_on(world: &mut World, since: u64, ms: u64) {
+    for n in since / 40..(since + ms) / 40 {
+        let keyframe = n % 50 == 0;
+        let frame = Frame { codec: Codec::Vp8, data: picture(keyframe, 3_000), at: world.now, keyframe };
+        world.write(frame);
+        world.run_ms(40);
+    }
+}

@@ -1,0 +1,380 @@
+//! The whole core as its owner sees it: rooms by name, commands in, events out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use room_core::dtls::Identity;
+use room_core::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use room_core::message::{Command, Event};
+use room_core::params::PeerParams;
+use room_core::room::Layout;
+use room_core::shard::{Setup, Shard};
+use room_core::source::Frame;
+use room_core::stats::ShardStats;
+use room_core::time::Time;
+use serde::Deserialize;
+
+use crate::clock;
+use crate::events::Events;
+use crate::inbox::{Inbox, Input};
+use crate::routes::Routes;
+use crate::socket::Socket;
+use crate::worker::Worker;
+
+const MAX_SHARDS: usize = 64;
+const MAX_SLOTS: usize = 16;
+const MAX_PUBLISHED: usize = 8;
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    pub bind_host: IpAddr,
+    /// 0: any free port.
+    #[serde(default)]
+    pub udp_port: u16,
+    /// 0: one a core.
+    #[serde(default)]
+    pub shards: usize,
+    pub max_peers_per_room: usize,
+    pub max_rooms: usize,
+}
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NoRoom,
+    RoomFull,
+    TooManyRooms,
+    /// The parameters make no sense, or ask for too much.
+    BadParameters,
+    Stopped,
+}
+
+impl Refusal {
+    /// The stable code of the refusal.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Refusal::NoRoom => "no_room",
+            Refusal::RoomFull => "room_full",
+            Refusal::TooManyRooms => "too_many_rooms",
+            Refusal::BadParameters => "bad_parameters",
+            Refusal::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// What the threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) inboxes: Vec<Inbox>,
+    pub(crate) routes: Routes,
+    pub(crate) events: Events,
+    directory: Mutex<Directory>,
+}
+
+#[derive(Debug, Default)]
+struct Directory {
+    rooms: HashMap<Arc<str>, RoomEntry>,
+    peers: HashMap<PeerId, Arc<str>>,
+    /// The shard of each source, and its room.
+    sources: HashMap<SourceId, (ShardIndex, RoomId)>,
+}
+
+#[derive(Debug)]
+struct RoomEntry {
+    id: RoomId,
+    peers: usize,
+}
+
+impl Shared {
+    fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the directory true; returns the event as it is to be told.
+    pub(crate) fn note(&self, event: Event) -> Option<Event> {
+        let mut directory = self.directory();
+        match event {
+            Event::PeerGone { peer, reason, .. } => {
+                let room = directory.peers.remove(&peer)?;
+                if let Some(entry) = directory.rooms.get_mut(&room) {
+                    entry.peers = entry.peers.saturating_sub(1);
+                }
+                Some(Event::PeerGone { peer, room, reason })
+            }
+            Event::RoomFailed { room, report } => {
+                directory.rooms.remove(&room);
+                Some(Event::RoomFailed { room, report })
+            }
+            other => Some(other),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    config: Config,
+    udp_port: u16,
+    fingerprint: String,
+    next_id: AtomicU64,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the sockets and starts the threads.
+    ///
+    /// # Errors
+    /// The system's, when the port is taken or a resource is not to be had.
+    pub fn start(config: Config) -> io::Result<Engine> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let count = if config.shards == 0 { cores } else { config.shards }.min(MAX_SHARDS);
+        let (sockets, udp_port) = open_sockets(SocketAddr::new(config.bind_host, config.udp_port), count)?;
+        let identity = Identity::generate().map_err(io::Error::other)?;
+        let fingerprint = identity.fingerprint();
+        let shared = Arc::new(Shared {
+            inboxes: (0..count).map(|_| Inbox::new()).collect::<io::Result<_>>()?,
+            routes: Routes::default(),
+            events: Events::new()?,
+            directory: Mutex::default(),
+        });
+        let setup = Setup { identity, anchor: clock::anchor(), shards: count as ShardIndex };
+        let mut threads = Vec::new();
+        for (index, socket) in sockets.into_iter().enumerate() {
+            let index = index as ShardIndex;
+            let shard = Shard::new(index, setup.clone());
+            let worker = Worker { index, shard, socket, shared: Arc::clone(&shared) };
+            let thread = thread::Builder::new().name(format!("media-{index}"));
+            threads.push(thread.spawn(move || worker.run())?);
+        }
+        let (next_id, threads) = (AtomicU64::new(1), Mutex::new(threads));
+        Ok(Engine { shared, config, udp_port, fingerprint, next_id, threads })
+    }
+
+    #[must_use]
+    pub fn udp_port(&self) -> u16 {
+        self.udp_port
+    }
+
+    /// SHA-256 of the certificate, as `AA:BB:…`.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Becomes readable when there are events.
+    #[must_use]
+    pub fn event_fd(&self) -> i32 {
+        self.shared.events.fd()
+    }
+
+    #[must_use]
+    pub fn drain_events(&self, most: usize) -> Vec<Event> {
+        self.shared.events.drain(most)
+    }
+
+    /// Opens a room; one that is open stays as it is.
+    ///
+    /// # Errors
+    /// `TooManyRooms`.
+    pub fn add_room(&self, key: &str) -> Result<(), Refusal> {
+        let mut directory = self.shared.directory();
+        if directory.rooms.contains_key(key) {
+            return Ok(());
+        }
+        if directory.rooms.len() >= self.config.max_rooms {
+            return Err(Refusal::TooManyRooms);
+        }
+        let (key, room) = (Arc::<str>::from(key), RoomId(self.id()));
+        directory.rooms.insert(Arc::clone(&key), RoomEntry { id: room, peers: 0 });
+        // Under the lock, so that every shard hears of rooms in one order.
+        self.to_all(|| Command::AddRoom { room, key: Arc::clone(&key) });
+        Ok(())
+    }
+
+    pub fn close_room(&self, key: &str) {
+        let mut directory = self.shared.directory();
+        if let Some(entry) = directory.rooms.remove(key) {
+            directory.sources.retain(|_, (_, room)| *room != entry.id);
+            self.to_all(|| Command::CloseRoom { room: entry.id });
+        }
+    }
+
+    /// Adds a peer; returns its id and a track for each thing that it publishes.
+    ///
+    /// # Errors
+    /// `NoRoom`, `RoomFull`, `BadParameters`.
+    pub fn add_peer(&self, key: &str, params: PeerParams) -> Result<(PeerId, Vec<TrackId>), Refusal> {
+        check(&params)?;
+        let mut directory = self.shared.directory();
+        let Some((key, entry)) = directory.rooms.get_key_value(key) else { return Err(Refusal::NoRoom) };
+        if entry.peers >= self.config.max_peers_per_room {
+            return Err(Refusal::RoomFull);
+        }
+        let (key, room) = (Arc::clone(key), entry.id);
+        let peer = PeerId(self.id());
+        let tracks: Vec<_> = params.publishes.iter().map(|_| TrackId(self.id())).collect();
+        directory.peers.insert(peer, Arc::clone(&key));
+        if let Some(entry) = directory.rooms.get_mut(&key) {
+            entry.peers += 1;
+        }
+        let command = Command::AddPeer { peer, room, params: Box::new(params), tracks: tracks.clone() };
+        self.to_one(self.home(peer.0), command);
+        Ok((peer, tracks))
+    }
+
+    pub fn remove_peer(&self, peer: PeerId) {
+        self.to_all(|| Command::RemovePeer { peer });
+    }
+
+    /// Adds an injected audio and video pair.
+    ///
+    /// # Errors
+    /// `NoRoom`.
+    pub fn add_source(&self, key: &str) -> Result<(SourceId, TrackId, TrackId), Refusal> {
+        let mut directory = self.shared.directory();
+        let room = directory.rooms.get(key).ok_or(Refusal::NoRoom)?.id;
+        let (source, audio, video) = (SourceId(self.id()), TrackId(self.id()), TrackId(self.id()));
+        let home = self.home(source.0);
+        directory.sources.insert(source, (home, room));
+        self.to_one(home, Command::AddSource { source, room, audio, video });
+        Ok((source, audio, video))
+    }
+
+    pub fn write_frame(&self, source: SourceId, frame: Frame) {
+        self.to_source(source, Command::WriteFrame { source, frame });
+    }
+
+    pub fn flush_source(&self, source: SourceId) {
+        self.to_source(source, Command::FlushSource { source });
+    }
+
+    pub fn remove_source(&self, source: SourceId) {
+        self.to_source(source, Command::RemoveSource { source });
+        self.shared.directory().sources.remove(&source);
+    }
+
+    /// Says which track each slot of everyone in the room carries.
+    ///
+    /// # Errors
+    /// `NoRoom`.
+    pub fn set_layout(&self, key: &str, layout: &Layout) -> Result<(), Refusal> {
+        let directory = self.shared.directory();
+        let room = directory.rooms.get(key).ok_or(Refusal::NoRoom)?.id;
+        self.to_all(|| Command::SetLayout { room, layout: layout.clone() });
+        Ok(())
+    }
+
+    pub fn mute(&self, track: TrackId) {
+        self.to_all(|| Command::Mute { track });
+    }
+
+    pub fn unmute(&self, track: TrackId) {
+        self.to_all(|| Command::Unmute { track });
+    }
+
+    pub fn set_view(&self, peer: PeerId, slot: usize, max_height: u32) {
+        self.to_all(|| Command::SetView { peer, slot, max_height });
+    }
+
+    pub fn set_deadline(&self, deadline: Option<Time>) {
+        self.to_all(|| Command::SetDeadline { deadline });
+    }
+
+    /// Counts everything; a shard that does not answer within a second is left out.
+    #[must_use]
+    pub fn stats(&self) -> (ShardStats, u64) {
+        let (reply, answers) = mpsc::channel();
+        for inbox in &self.shared.inboxes {
+            inbox.push(Input::Stats(reply.clone()));
+        }
+        drop(reply);
+        let mut total = ShardStats::default();
+        for _ in &self.shared.inboxes {
+            if let Ok(stats) = answers.recv_timeout(Duration::from_secs(1)) {
+                total.merge(stats);
+            }
+        }
+        (total, self.shared.events.lost())
+    }
+
+    /// Says goodbye to everyone and waits for the threads to end. A second call does nothing.
+    pub fn stop(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for inbox in &self.shared.inboxes {
+            inbox.push(Input::Stop);
+        }
+        for thread in threads {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+
+    fn id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn home(&self, id: u64) -> ShardIndex {
+        (id % self.shared.inboxes.len() as u64) as ShardIndex
+    }
+
+    fn to_one(&self, shard: ShardIndex, command: Command) {
+        self.shared.inboxes[usize::from(shard)].push(Input::Command(command));
+    }
+
+    fn to_all(&self, command: impl Fn() -> Command) {
+        for inbox in &self.shared.inboxes {
+            inbox.push(Input::Command(command()));
+        }
+    }
+
+    fn to_source(&self, source: SourceId, command: Command) {
+        let known = self.shared.directory().sources.get(&source).copied();
+        if let Some((home, _)) = known {
+            self.to_one(home, command);
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn open_sockets(mut address: SocketAddr, count: usize) -> io::Result<(Vec<Socket>, u16)> {
+    if address.port() != 0 {
+        Socket::check_free(address)?;
+    }
+    let first = Socket::join(address)?;
+    address.set_port(first.local_port()?);
+    let mut sockets = vec![first];
+    while sockets.len() < count {
+        sockets.push(Socket::join(address)?);
+    }
+    Ok((sockets, address.port()))
+}
+
+fn check(params: &PeerParams) -> Result<(), Refusal> {
+    let codecs =
+        params.slots.iter().map(|slot| &slot.codecs).chain(params.publishes.iter().map(|one| &one.codecs));
+    let sound = params.slots.len() <= MAX_SLOTS
+        && params.publishes.len() <= MAX_PUBLISHED
+        && params.local.ufrag.len() >= 4
+        && params.local.pwd.len() >= 22
+        && !params.remote.expected().is_empty()
+        && codecs.flatten().all(|codec| codec.pt < 128 && codec.rtx_pt.is_none_or(|pt| pt < 128));
+    if sound { Ok(()) } else { Err(Refusal::BadParameters) }
+}

@@ -1,0 +1,15 @@
+//! Sockets, threads and timers around `room-core`: one thread, one socket and one shard a core.
+//!
+//! Invariant: a thread blocks until a datagram, a message or its next timer; with nothing to do it costs
+//! nothing.
+
+mod clock;
+mod engine;
+mod events;
+mod inbox;
+mod routes;
+mod socket;
+mod wake;
+mod worker;
+
+pub use engine::{Config, Engine, Refusal};

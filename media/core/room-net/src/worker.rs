@@ -1,0 +1,138 @@
+//! A shard's thread.
+//!
+//! ```text
+//!   wait ──► messages ──► datagrams ──► timers ──► slices ──► hand over ──► wait
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use room_core::ids::ShardIndex;
+use room_core::message::{Event, Message, Owner};
+use room_core::shard::Shard;
+use room_core::time::Time;
+
+use crate::clock;
+use crate::engine::Shared;
+use crate::inbox::Input;
+use crate::socket::Socket;
+
+/// Batches of datagrams read before what they caused is sent.
+const READS: usize = 4;
+
+pub(crate) struct Worker {
+    pub(crate) index: ShardIndex,
+    pub(crate) shard: Shard,
+    pub(crate) socket: Socket,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Worker {
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut more = false;
+        loop {
+            self.wait(if more { Some(clock::now()) } else { self.shard.next_timeout() });
+            let now = clock::now();
+            if self.take_inputs(now) {
+                break;
+            }
+            self.take_datagrams(now);
+            self.shard.guarded(|shard| shard.timeout(now));
+            more = self.shard.guarded(|shard| shard.produce(now)).unwrap_or(true);
+            self.flush();
+        }
+        self.shard.guarded(Shard::close);
+        self.flush();
+    }
+
+    /// Blocks until a datagram, an input, or `until`.
+    fn wait(&self, until: Option<Time>) {
+        let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut entries = [entry(self.socket.fd()), entry(self.shared.inboxes[usize::from(self.index)].fd())];
+        let span = until.map(|until| until.since(clock::now()));
+        let spec = span.map(|span| libc::timespec {
+            tv_sec: span.as_secs().min(86_400) as libc::time_t,
+            tv_nsec: libc::c_long::from(span.subsec_nanos() as i32),
+        });
+        let timeout = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: both entries and the time-out live for the call.
+        unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, std::ptr::null()) };
+    }
+
+    /// Returns whether to stop.
+    fn take_inputs(&mut self, now: Time) -> bool {
+        for input in self.shared.inboxes[usize::from(self.index)].take() {
+            match input {
+                Input::Command(command) => drop(self.shard.guarded(|shard| shard.command(now, command))),
+                Input::Message(message) => self.take_message(now, message),
+                Input::Stats(reply) => drop(reply.send(self.shard.stats())),
+                Input::Stop => return true,
+            }
+        }
+        false
+    }
+
+    fn take_message(&mut self, now: Time, message: Message) {
+        // A datagram that was brought here, and whose owner has moved on meanwhile, is lost: it will be
+        // sent again.
+        self.shard.guarded(|shard| shard.message(now, message));
+    }
+
+    fn take_datagrams(&mut self, now: Time) {
+        for _ in 0..READS {
+            let count = self.socket.receive();
+            for (from, bytes) in self.socket.datagrams() {
+                let (shard, index) = (&mut self.shard, self.index);
+                let owner = shard.guarded(|shard| shard.datagram(now, from, index, bytes));
+                let owner = owner.unwrap_or(Owner::Settled);
+                if owner != Owner::Settled {
+                    hand_over(&self.shared, index, &owner, from, bytes);
+                }
+            }
+            if count < 64 {
+                return;
+            }
+        }
+    }
+
+    /// Sends datagrams, messages and events.
+    fn flush(&mut self) {
+        if !self.shard.transmit.is_empty() {
+            self.socket.send(&self.shard.transmit);
+            self.shard.transmit.clear();
+        }
+        if !self.shard.routes.is_empty() {
+            self.shared.routes.change(self.shard.routes.drain(..));
+        }
+        if !self.shard.outbox.is_empty() {
+            self.post();
+        }
+        for event in std::mem::take(&mut self.shard.events) {
+            self.tell(event);
+        }
+    }
+
+    fn post(&mut self) {
+        let mut piles: Vec<Vec<Input>> = self.shared.inboxes.iter().map(|_| Vec::new()).collect();
+        for (shard, message) in self.shard.outbox.drain(..) {
+            piles[usize::from(shard)].push(Input::Message(message));
+        }
+        for (inbox, pile) in self.shared.inboxes.iter().zip(piles) {
+            inbox.extend(pile.into_iter());
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(event) = self.shared.note(event) {
+            self.shared.events.push(event);
+        }
+    }
+}
+
+fn hand_over(shared: &Shared, here: ShardIndex, owner: &Owner, from: SocketAddr, bytes: &[u8]) {
+    if let Some(shard) = shared.routes.owner(owner, from, here) {
+        let message = Message::Datagram { from, arrived: here, bytes: bytes.to_vec() };
+        shared.inboxes[usize::from(shard)].push(Input::Message(message));
+    }
+}

@@ -1,0 +1,175 @@
+//! `media._core`: conversions between Python and the media core, and nothing else.
+//!
+//! Media threads never touch Python. Events wait in a queue; `event_fd` tells asyncio to come and get them.
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use room_core::codec::{Codec, MediaKind};
+use room_core::ids::{PeerId, SourceId, TrackId};
+use room_core::message::Event;
+use room_core::params::PeerParams;
+use room_core::peer::Gone;
+use room_core::room::Layout;
+use room_core::source::Frame;
+use room_core::stats::ShardStats;
+use room_core::time::Time;
+use room_net::{Config, Refusal};
+use serde::Serialize;
+
+/// The media core: sockets, threads, rooms. See `media.engine` for the face that people use.
+#[pyclass(module = "media._core", frozen)]
+#[derive(Debug)]
+struct Engine(room_net::Engine);
+
+#[derive(Serialize)]
+struct Stats {
+    #[serde(flatten)]
+    shards: ShardStats,
+    events_lost: u64,
+}
+
+fn refused(refusal: Refusal) -> PyErr {
+    PyValueError::new_err(refusal.code())
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(config_json: &str) -> PyResult<Engine> {
+        let config: Config =
+            serde_json::from_str(config_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        room_net::Engine::start(config).map(Engine).map_err(|error| PyOSError::new_err(error.to_string()))
+    }
+
+    #[getter]
+    fn udp_port(&self) -> u16 {
+        self.0.udp_port()
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        self.0.fingerprint()
+    }
+
+    #[getter]
+    fn event_fd(&self) -> i32 {
+        self.0.event_fd()
+    }
+
+    fn drain_events<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        self.0.drain_events(most).iter().map(|event| event_tuple(py, event)).collect()
+    }
+
+    fn add_room(&self, room: &str) -> PyResult<()> {
+        self.0.add_room(room).map_err(refused)
+    }
+
+    fn close_room(&self, room: &str) {
+        self.0.close_room(room);
+    }
+
+    fn add_peer(&self, room: &str, params_json: &str) -> PyResult<(u64, Vec<u64>)> {
+        let params: PeerParams =
+            serde_json::from_str(params_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let (peer, tracks) = self.0.add_peer(room, params).map_err(refused)?;
+        Ok((peer.0, tracks.iter().map(|track| track.0).collect()))
+    }
+
+    fn remove_peer(&self, peer: u64) {
+        self.0.remove_peer(PeerId(peer));
+    }
+
+    fn add_source(&self, room: &str) -> PyResult<(u64, u64, u64)> {
+        let (source, audio, video) = self.0.add_source(room).map_err(refused)?;
+        Ok((source.0, audio.0, video.0))
+    }
+
+    fn write_frame(
+        &self,
+        source: u64,
+        codec: &str,
+        data: &Bound<'_, PyBytes>,
+        at_ns: u64,
+        keyframe: bool,
+    ) -> PyResult<()> {
+        let codec = Codec::named(codec).ok_or_else(|| PyValueError::new_err("unknown codec"))?;
+        let frame = Frame { codec, data: data.as_bytes().to_vec(), at: Time::from_nanos(at_ns), keyframe };
+        self.0.write_frame(SourceId(source), frame);
+        Ok(())
+    }
+
+    fn flush_source(&self, source: u64) {
+        self.0.flush_source(SourceId(source));
+    }
+
+    fn remove_source(&self, source: u64) {
+        self.0.remove_source(SourceId(source));
+    }
+
+    fn set_layout(&self, room: &str, audio: Vec<Option<u64>>, video: Vec<Option<u64>>) -> PyResult<()> {
+        let tracks = |ids: Vec<Option<u64>>| ids.into_iter().map(|id| id.map(TrackId)).collect();
+        self.0.set_layout(room, &Layout { audio: tracks(audio), video: tracks(video) }).map_err(refused)
+    }
+
+    fn set_muted(&self, track: u64, muted: bool) {
+        if muted { self.0.mute(TrackId(track)) } else { self.0.unmute(TrackId(track)) }
+    }
+
+    fn set_view(&self, peer: u64, slot: usize, max_height: u32) {
+        self.0.set_view(PeerId(peer), slot, max_height);
+    }
+
+    #[pyo3(signature = (deadline_ns))]
+    fn set_deadline(&self, deadline_ns: Option<u64>) {
+        self.0.set_deadline(deadline_ns.map(Time::from_nanos));
+    }
+
+    fn stats_json(&self, py: Python<'_>) -> PyResult<String> {
+        let (shards, events_lost) = py.detach(|| self.0.stats());
+        let stats = Stats { shards, events_lost };
+        serde_json::to_string(&stats).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.0.stop());
+    }
+}
+
+/// `(name, fields…)`, in the order of `media._core.Event`.
+fn event_tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTuple>> {
+    match event {
+        Event::PeerConnected { peer, room } => ("peer_connected", peer.0, &**room).into_pyobject(py),
+        Event::PeerGone { peer, room, reason } => {
+            ("peer_gone", peer.0, &**room, reason_name(*reason)).into_pyobject(py)
+        }
+        Event::TrackStarted { track, peer, kind } => {
+            ("track_started", track.0, peer.0, kind_name(*kind)).into_pyobject(py)
+        }
+        Event::TrackEnded { track } => ("track_ended", track.0).into_pyobject(py),
+        Event::Speaking { track, speaking } => ("speaking", track.0, *speaking).into_pyobject(py),
+        Event::RoomFailed { room, report } => ("room_failed", &**room, report.as_str()).into_pyobject(py),
+    }
+}
+
+const fn reason_name(reason: Gone) -> &'static str {
+    match reason {
+        Gone::Closed => "closed",
+        Gone::ConsentTimeout => "consent_timeout",
+        Gone::DtlsFailed => "dtls_failed",
+        Gone::RoomClosed => "room_closed",
+        Gone::NeverConnected => "never_connected",
+    }
+}
+
+const fn kind_name(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
+    }
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Engine>()
+}

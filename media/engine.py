@@ -1,0 +1,366 @@
+"""The media engine as the rest of the program sees it: rooms, peers, tracks and slots; never a packet.
+
+    offer ──connect──► answer + peer        the core talks to the browser from here on
+    events ◄── one wake-up a batch ── core  connected, speaking, gone: `on_event`, on the loop
+
+Invariant: everything runs on the loop that `start` ran on and nothing blocks it; media threads are the
+core's and never touch Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+from typing import Any, NewType, Self, TypeVar
+
+from media import _core
+from media.negotiation import (
+    Candidate,
+    Kind,
+    Limits,
+    LocalDescription,
+    NegotiationRefused,
+    Publishing,
+    answer,
+    read_offer,
+)
+
+__all__ = [
+    "Connected",
+    "Engine",
+    "EngineConfig",
+    "EngineEvent",
+    "EngineRefused",
+    "EngineStats",
+    "GoneReason",
+    "InjectedSource",
+    "Kind",
+    "Muting",
+    "NegotiationRefused",
+    "PeerConnected",
+    "PeerGone",
+    "PeerId",
+    "PeerStats",
+    "PublishedTrack",
+    "Publishing",
+    "RoomFailed",
+    "RoomKey",
+    "Speaking",
+    "TrackEnded",
+    "TrackId",
+    "TrackStarted",
+]
+
+RoomKey = NewType("RoomKey", str)
+PeerId = NewType("PeerId", int)
+TrackId = NewType("TrackId", int)
+
+_T = TypeVar("_T")
+_EVENTS_AT_ONCE = 1_000
+
+
+class Muting(Enum):
+    """Whether the server drops what a track brings."""
+
+    MUTED = auto()
+    AUDIBLE = auto()
+
+
+class GoneReason(StrEnum):
+    CLOSED = "closed"
+    CONSENT_TIMEOUT = "consent_timeout"
+    DTLS_FAILED = "dtls_failed"
+    ROOM_CLOSED = "room_closed"
+    NEVER_CONNECTED = "never_connected"
+
+
+class EngineRefused(Exception):
+    """The core did not do it.  `code`: no_room, room_full, too_many_rooms, bad_parameters."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """`advertise`: the IP addresses that browsers are told, `bind_host` if empty.
+
+    `udp_port` 0 takes any free port, `shards` 0 one a core; slots are the most that a peer may offer.
+    """
+
+    bind_host: str = "127.0.0.1"
+    udp_port: int = 0
+    advertise: tuple[str, ...] = ()
+    shards: int = 0
+    max_peers_per_room: int = 1_000
+    max_rooms: int = 500
+    slots_audio: int = 4
+    slots_video: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTrack:
+    track: TrackId
+    kind: Kind
+    mid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """`tracks` in the order of the offer's m-lines; none of a peer that may not publish."""
+
+    peer: PeerId
+    answer_sdp: str
+    tracks: tuple[PublishedTrack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    peer: PeerId
+    room: RoomKey
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGone:
+    peer: PeerId
+    room: RoomKey
+    reason: GoneReason
+
+
+@dataclass(frozen=True, slots=True)
+class TrackStarted:
+    track: TrackId
+    peer: PeerId
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEnded:
+    track: TrackId
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    track: TrackId
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFailed:
+    """A fault of ours while the room was served.  The room is closed; `report` is for the log."""
+
+    room: RoomKey
+    report: str
+
+
+EngineEvent = PeerConnected | PeerGone | TrackStarted | TrackEnded | Speaking | RoomFailed
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStats:
+    """Counts since the peer came.  What is lost in never reached us, lost out never the peer, by its word."""
+
+    peer: PeerId
+    room: RoomKey
+    connected: bool
+    rtt_ms: float | None
+    packets_in: int
+    bytes_in: int
+    packets_out: int
+    bytes_out: int
+    lost_in: int
+    lost_out: int
+    nacks_in: int
+    nacks_out: int
+    retransmitted: int
+    plis_in: int
+    plis_out: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """`totals` counts peers that have gone, too, under the names of `PeerStats`."""
+
+    peers: tuple[PeerStats, ...] = ()
+    totals: dict[str, int] = field(default_factory=dict)
+    frames_refused: int = 0
+    unknown_datagrams: int = 0
+    events_lost: int = 0
+
+
+class InjectedSource:
+    """A pair of tracks into which encoded frames are written, ahead of their instants."""
+
+    def __init__(self, core: _core.Engine, room: RoomKey) -> None:
+        self._core = core
+        self._source, audio, video = core.add_source(room)
+        self.audio, self.video = TrackId(audio), TrackId(video)
+
+    def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
+        """Queue a frame to be sent at `at_ns` of the monotonic clock, at most 4 s ahead, in order per codec.
+
+        `codec` is "opus", "vp8", or "h264" (an Annex B access unit); another raises `ValueError`.
+        """
+        self._core.write_frame(self._source, codec, data, at_ns, keyframe)
+
+    def flush(self) -> None:
+        """Drop what is queued; nobody joins in what was sent before."""
+        self._core.flush_source(self._source)
+
+    def close(self) -> None:
+        self._core.remove_source(self._source)
+
+
+class Engine:
+    """Made by `start`, ended by `close`."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        core: _core.Engine,
+        loop: asyncio.AbstractEventLoop,
+        on_event: Callable[[EngineEvent], None],
+    ) -> None:
+        self._config = config
+        self._core = core
+        self._loop = loop
+        self._on_event = on_event
+        self._closed = False
+        self.udp_port = core.udp_port
+        addresses = config.advertise or (config.bind_host,)
+        self._candidates = tuple(Candidate(address, self.udp_port) for address in addresses)
+        self._limits = Limits(slots_audio=config.slots_audio, slots_video=config.slots_video)
+
+    @classmethod
+    async def start(cls, config: EngineConfig, on_event: Callable[[EngineEvent], None]) -> Self:
+        """Open the port and start the threads.  Raise `OSError` when the port is taken."""
+        core = await asyncio.to_thread(_core.Engine, _core_config(config))
+        loop = asyncio.get_running_loop()
+        engine = cls(config, core, loop, on_event)
+        loop.add_reader(core.event_fd, engine._drain)
+        return engine
+
+    def open_room(self, room: RoomKey) -> None:
+        """Open a room; one that is open stays as it is.  Raise `EngineRefused`."""
+        _refusing(lambda: self._core.add_room(room))
+
+    def close_room(self, room: RoomKey) -> None:
+        """Close a room and its peers' connections; `PeerGone` follows for each."""
+        self._core.close_room(room)
+
+    def connect(self, room: RoomKey, offer_sdp: str, may_publish: Publishing) -> Connected:
+        """Answer an offer.
+
+        Raise `NegotiationRefused`, or `EngineRefused` when the room is closed or full.
+        """
+        offer = read_offer(offer_sdp, self._limits)
+        local = LocalDescription(
+            ice_ufrag=secrets.token_hex(8),
+            ice_pwd=secrets.token_hex(16),
+            fingerprint=self._core.fingerprint,
+            candidates=self._candidates,
+            session_id=secrets.randbits(62),
+            next_ssrc=lambda: secrets.randbits(32),
+        )
+        negotiated = answer(offer, local, may_publish)
+        params = json.dumps(negotiated.to_core())
+        peer, tracks = _refusing(lambda: self._core.add_peer(room, params))
+        published = tuple(
+            PublishedTrack(TrackId(track), one.kind, one.mid)
+            for track, one in zip(tracks, negotiated.publishes, strict=True)
+        )
+        return Connected(PeerId(peer), negotiated.answer_sdp, published)
+
+    def disconnect(self, peer: PeerId) -> None:
+        """End a connection; `PeerGone` follows.  One that has ended already is no error."""
+        self._core.remove_peer(peer)
+
+    def add_source(self, room: RoomKey) -> InjectedSource:
+        """A new pair of tracks to write frames into.  Raise `EngineRefused` when the room is closed."""
+        return _refusing(lambda: InjectedSource(self._core, room))
+
+    def set_layout(
+        self, room: RoomKey, audio: Sequence[TrackId | None], video: Sequence[TrackId | None]
+    ) -> None:
+        """Say which track each receive slot carries, for everyone in the room but the track's publisher.
+
+        Raise `EngineRefused` when the room is closed.
+        """
+        _refusing(lambda: self._core.set_layout(room, list(audio), list(video)))
+
+    def set_muted(self, track: TrackId, muted: Muting) -> None:
+        self._core.set_muted(track, muted is Muting.MUTED)
+
+    def set_view(self, peer: PeerId, slot: int, max_height: int) -> None:
+        """Say how high, in pixels, a peer shows a video slot; 0 pauses it."""
+        self._core.set_view(peer, slot, max_height)
+
+    def set_deadline(self, monotonic_ns: int | None) -> None:
+        """Send no media from that instant of the monotonic clock on; None lifts the limit."""
+        self._core.set_deadline(monotonic_ns)
+
+    def stats(self) -> EngineStats:
+        """Count everything now."""
+        raw: dict[str, Any] = json.loads(self._core.stats_json())
+        peers = tuple(PeerStats(**one) for one in raw.pop("peers"))
+        return EngineStats(peers=peers, **raw)
+
+    async def close(self) -> None:
+        """Say goodbye to everyone and stop the threads.  The events of it are told before this returns."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._core.stop)
+        self._loop.remove_reader(self._core.event_fd)
+        while self._drain():
+            pass
+
+    def _drain(self) -> int:
+        events = self._core.drain_events(_EVENTS_AT_ONCE)
+        for event in events:
+            self._on_event(_event(event))
+        return len(events)
+
+
+def _core_config(config: EngineConfig) -> str:
+    return json.dumps(
+        {
+            "bind_host": config.bind_host,
+            "udp_port": config.udp_port,
+            "shards": config.shards or os.cpu_count() or 1,
+            "max_peers_per_room": config.max_peers_per_room,
+            "max_rooms": config.max_rooms,
+        }
+    )
+
+
+def _refusing(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except ValueError as error:
+        raise EngineRefused(str(error)) from error
+
+
+def _event(raw: tuple[Any, ...]) -> EngineEvent:
+    match raw:
+        case ("peer_connected", peer, room):
+            return PeerConnected(PeerId(peer), RoomKey(room))
+        case ("peer_gone", peer, room, reason):
+            return PeerGone(PeerId(peer), RoomKey(room), GoneReason(reason))
+        case ("track_started", track, peer, kind):
+            return TrackStarted(TrackId(track), PeerId(peer), Kind(kind))
+        case ("track_ended", track):
+            return TrackEnded(TrackId(track))
+        case ("speaking", track, speaking):
+            return Speaking(TrackId(track), speaking)
+        case ("room_failed", room, report):
+            return RoomFailed(RoomKey(room), report)
+        case _:
+            raise AssertionError(f"an event of no known kind: {raw!r}")
