@@ -1,0 +1,180 @@
+"""Which payload types and header extensions of a section are answered: what the core carries, no more.
+
+Audio is Opus.  Video is VP8, and towards viewers also H.264 constrained baseline in packetization mode 1;
+each with its retransmission format (RFC 4588) where offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from media.sdp import Direction, MediaLine, NegotiationRefused, RtpMap, Section, number
+
+MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
+ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+MAX_EXTENSIONS: Final = 32
+
+
+class Kind(StrEnum):
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Codec(StrEnum):
+    """The name as the core knows it; `encoding` is its name in an rtpmap."""
+
+    OPUS = "opus"
+    VP8 = "vp8"
+    H264 = "h264"
+
+    @property
+    def encoding(self) -> str:
+        return self.value if self is Codec.OPUS else self.value.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class CodecParams:
+    """One answered codec.  `feedback` as in a=rtcp-fb; `fmtp` is the answer's, empty for none."""
+
+    name: Codec
+    pt: int
+    rtx_pt: int | None
+    clock_rate: int
+    channels: int
+    feedback: tuple[str, ...]
+    fmtp: str
+
+
+def answerable(section: Section, kind: Kind, ours: Direction) -> tuple[CodecParams, ...]:
+    """The codecs to answer, best first; `ours` is the direction of the answer.
+
+    Raise `NegotiationRefused("codec_missing")` without Opus, or without VP8.
+    """
+    return _answerable(
+        kind,
+        ours,
+        section.media.formats if section.media else (),
+        section.values("rtpmap"),
+        section.values("fmtp"),
+        section.values("rtcp-fb"),
+    )
+
+
+@lru_cache(maxsize=64)
+def _answerable(
+    kind: Kind,
+    ours: Direction,
+    formats: tuple[str, ...],
+    rtpmap: tuple[str, ...],
+    fmtp: tuple[str, ...],
+    feedback: tuple[str, ...],
+) -> tuple[CodecParams, ...]:
+    """Sections of one browser offer the same codecs, in every slot and every visit: choose once."""
+    attributes = {"rtpmap": list(rtpmap), "fmtp": list(fmtp), "rtcp-fb": list(feedback)}
+    section = Section((), MediaLine(kind, 9, "", formats), attributes)
+    offered = _offered(section)
+    if kind is Kind.AUDIO:
+        return (_opus(section, offered),)
+    vp8 = next(
+        (pt for pt, codec in offered.items() if codec.name == "vp8" and codec.clock_rate == 90_000), None
+    )
+    if vp8 is None:
+        raise NegotiationRefused("codec_missing", "a video section without VP8")
+    chosen = [_video(section, offered, Codec.VP8, vp8)]
+    if ours.sends and (h264 := _constrained_baseline(section, offered)) is not None:
+        chosen.append(_video(section, offered, Codec.H264, h264))
+    return tuple(chosen)
+
+
+def extensions(section: Section, kind: Kind, ours: Direction) -> tuple[tuple[int, str | None, str], ...]:
+    """The header extensions to answer: (id, answered direction or None, URI), each id and URI once.
+
+    Only ids of one-byte headers (RFC 8285 section 4.2), and only those that the offer allows this way.
+    """
+    wanted = {MID, ABS_SEND_TIME} | ({AUDIO_LEVEL} if kind is Kind.AUDIO else set())
+    offered = section.extmaps()
+    if len(offered) > MAX_EXTENSIONS:
+        raise NegotiationRefused("too_many_extensions", f"more than {MAX_EXTENSIONS} in a section")
+    ids: set[int] = set()
+    answered: dict[str, tuple[int, str | None, str]] = {}
+    for one in offered:
+        allowed = one.direction is None or (one.direction.receives if ours.sends else one.direction.sends)
+        if (
+            one.uri not in wanted
+            or one.uri in answered
+            or one.id in ids
+            or not 1 <= one.id <= 14
+            or not allowed
+        ):
+            continue
+        ids.add(one.id)
+        answered[one.uri] = (one.id, None if one.direction is None else ours, one.uri)
+    return tuple(answered.values())
+
+
+def _offered(section: Section) -> dict[int, RtpMap]:
+    """Codecs of the m-line in its order; none that could be taken for RTCP (RFC 5761 section 4)."""
+    maps = section.rtpmaps()
+    formats = section.media.formats if section.media else ()
+    listed = (number(text, top=127) for text in formats)
+    return {pt: maps[pt] for pt in listed if pt is not None and pt in maps and not 64 <= pt <= 95}
+
+
+def _opus(section: Section, offered: Mapping[int, RtpMap]) -> CodecParams:
+    wanted = RtpMap("opus", 48_000, 2)
+    pt = next((pt for pt, codec in offered.items() if codec == wanted), None)
+    if pt is None:
+        raise NegotiationRefused("codec_missing", "an audio section without Opus")
+    stereo = ";stereo=1;sprop-stereo=1" if section.fmtp(pt).get("stereo") == "1" else ""
+    feedback = tuple(sorted(section.feedback(pt) & _AUDIO_FEEDBACK))
+    return CodecParams(Codec.OPUS, pt, None, 48_000, 2, feedback, f"minptime=10;useinbandfec=1{stereo}")
+
+
+def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int) -> CodecParams:
+    rtx = next(
+        (
+            candidate
+            for candidate, mapped in offered.items()
+            if mapped.name == "rtx" and section.fmtp(candidate).get("apt") == str(pt)
+        ),
+        None,
+    )
+    feedback = tuple(sorted(section.feedback(pt) & _VIDEO_FEEDBACK))
+    fmtp = ""
+    if codec is Codec.H264:
+        level = section.fmtp(pt)["profile-level-id"].lower()
+        fmtp = f"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={level}"
+    return CodecParams(codec, pt, rtx, 90_000, 1, feedback, fmtp)
+
+
+def _constrained_baseline(section: Section, offered: Mapping[int, RtpMap]) -> int | None:
+    for pt, codec in offered.items():
+        if codec.name == "h264" and codec.clock_rate == 90_000:
+            parameters = section.fmtp(pt)
+            if parameters.get("packetization-mode") == "1" and is_constrained_baseline(
+                parameters.get("profile-level-id", "")
+            ):
+                return pt
+    return None
+
+
+def is_constrained_baseline(profile_level_id: str) -> bool:
+    """Whether six hexadecimal digits name H.264's constrained baseline (RFC 6184 section 8.1, table 5)."""
+    if len(profile_level_id) != 6 or not set(profile_level_id) <= _HEXADECIMAL:
+        return False
+    profile, constraints = int(profile_level_id[:2], 16), int(profile_level_id[2:4], 16)
+    return any(
+        profile == of and constraints & mask == bits
+        for of, mask, bits in ((0x42, 0x4F, 0x40), (0x4D, 0x8F, 0x80), (0x58, 0xCF, 0xC0))
+    )
+
+
+_HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
+_AUDIO_FEEDBACK: Final = frozenset({"nack"})
+_VIDEO_FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "goog-remb"})
