@@ -1,0 +1,3 @@
+"""The application: events, access, rooms, over HTTP."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Access links, seats, joining: one link admits one live connection."""

@@ -1,0 +1,29 @@
+"""Workspaces: what owns events."""
+
+from __future__ import annotations
+
+from room_server import ids
+from room_server.accounts import store
+from room_server.ids import WorkspaceId
+from room_server.storage import Database, Transaction
+
+
+class Workspaces:
+    """Making and finding workspaces."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, name: str) -> WorkspaceId:
+        async with self._database.transaction() as tx:
+            return await self.create_in(tx, name)
+
+    async def create_in(self, tx: Transaction, name: str) -> WorkspaceId:
+        """Like `create`, within the caller's transaction."""
+        workspace_id = WorkspaceId(ids.new())
+        await store.add(tx, workspace_id, name, tx.now)
+        return workspace_id
+
+    async def named(self, name: str) -> WorkspaceId | None:
+        async with self._database.reading() as reading:
+            return await store.named(reading, name)

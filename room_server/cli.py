@@ -1,0 +1,183 @@
+"""The command `room-server`: serve, demo, probe, doctor.
+
+Exit codes: 0 done; 1 refused, or `doctor` found a fault; 2 wrong usage or settings; `probe` has its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from room_server import __version__
+from room_server.errors import Refused
+
+app = typer.Typer(
+    name="room-server",
+    help="A self-hosted server for live and automated event rooms.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def room_server(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Settings come from ROOM_* variables, and from the file that ROOM_CONFIG names."""
+    del version
+
+
+@app.command()
+def serve() -> None:
+    """Serve until SIGTERM, which drains."""
+    from room_server import main
+    from room_server.http import logs
+
+    settings = _settings()
+    logs.set_up(settings.log_level)
+
+    async def ready(_server: main.RoomServer) -> None:
+        """The log says it."""
+
+    _run(main.serve(settings, ready))
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0: any free.", min=0, max=65_535)] = None,
+    udp_port: Annotated[int | None, typer.Option(help="UDP port; 0: any free.", min=0, max=65_535)] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep everything here; go on with what it holds.")
+    ] = None,
+    participants: Annotated[int, typer.Option(help="Participants' links a session.", min=0, max=5_000)] = 3,
+    starts_in: Annotated[
+        float, typer.Option(help="Seconds until the automated session.", min=0, max=86_400)
+    ] = 20,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    as_json: JsonOption = False,
+) -> None:
+    """Start the server with a demo workspace and print its links; Ctrl-C ends it."""
+    from room_server.demo import telling
+    from room_server.demo.command import DemoCommand, remove, temporary_folder
+    from room_server.demo.workspace import Demo, Wish
+    from room_server.http import logs
+    from room_server.http.texts import texts
+
+    language = _language()
+    folder = data_dir or temporary_folder()
+    overrides: dict[str, Any] = {"data_dir": folder, "host": host, "metrics_port": 0}
+    overrides |= {
+        name: value for name, value in (("port", port), ("udp_port", udp_port)) if value is not None
+    }
+    settings = _settings(**overrides)
+    logs.set_up("warning")
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print(texts().page("demo.https", language, host=host), file=sys.stderr)
+
+    def tell(found: Demo, where: telling.Where) -> None:
+        print(
+            telling.as_json(found, where) if as_json else telling.as_text(found, where, language), flush=True
+        )
+
+    try:
+        _run(DemoCommand(settings, Wish(participants, starts_in), data_dir is None, tell).run())
+    finally:
+        if data_dir is None:
+            remove(folder)
+
+
+@app.command()
+def probe(
+    link: Annotated[str, typer.Argument(help="An access link.")],
+    seconds: Annotated[float, typer.Option(help="How long to stay.", min=0.1, max=86_400)] = 10,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Move the seat from another device.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Join as a participant from an independent stack and report what came.
+
+    Exits 0 when media flowed, 3 when refused (the code is on stderr), 4 without media.
+    """
+    from room_server.probe import TakeOver, command
+
+    output = command.Output.JSON if as_json else command.Output.TEXT
+    raise typer.Exit(command.run(link, seconds, TakeOver.AT_ONCE if take_over else TakeOver.NEVER, output))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check ports, UDP reach, clock, disk, database, codecs and certificates, and say what to do."""
+    from room_server.doctor import command
+    from room_server.doctor.finding import Status
+
+    findings = command.examine(_settings())
+    if as_json:
+        print(json.dumps(command.as_json(findings, _language()), ensure_ascii=False))
+    else:
+        print(command.as_text(findings, _language()), end="")
+    raise typer.Exit(1 if command.worst(findings) is Status.FAIL else 0)
+
+
+def _settings(**overrides: Any) -> Any:
+    """Read the settings; wrong ones end the command with their names."""
+    from pydantic import ValidationError
+
+    from room_server.config import load
+
+    try:
+        return load(**overrides)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in fault["loc"][:1])
+            print(f"ROOM_{name.upper()}: {fault['msg']}" if name else fault["msg"], file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end; a refusal is told in the reader's language and ends with 1."""
+    import uvloop
+
+    from room_server.http.texts import texts
+
+    try:
+        uvloop.run(main)
+    except KeyboardInterrupt:  # before the server was there to end cleanly
+        raise typer.Exit(130) from None
+    except Refused as refused:
+        print(texts().refusal(refused.code, _language(), refused.facts), file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _language() -> str:
+    """Return the terminal's language, by the usual variables."""
+    from room_server.http.texts import known
+
+    wanted = next(
+        (os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "en"
+    )
+    return known(wanted.partition("_")[0].partition(".")[0])
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""What makes this process the one node of its data folder."""

@@ -1,0 +1,130 @@
+"""Settings: `ROOM_*` variables, an optional file of the same names, defaults that need nothing.
+
+A secret `ROOM_X` may instead be given as `ROOM_X_FILE`, the path of a file that holds it.
+Precedence: variable, then `_FILE`, then the file named by `ROOM_CONFIG`, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, HttpUrl, IPvAnyAddress, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+_PREFIX = "ROOM_"
+_SECRETS = ("key",)
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set.  Port 0 means any free one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("room-data")
+    """The folder of the database, the server key and the prepared films; one process holds it."""
+    host: str = "127.0.0.1"
+    """The address to listen on for HTTP and media: `0.0.0.0` opens the server to the network."""
+    port: Port = 8000
+    udp_port: Port = 7000
+    advertise: Annotated[tuple[IPvAnyAddress, ...], NoDecode] = ()
+    """UDP addresses that browsers are told, separated by commas; empty: `host`."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9464
+    public_url: HttpUrl | None = None
+    """Where browsers find the server when a proxy stands before it, without a path."""
+    trusted_proxy: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Networks whose `X-Forwarded-*` is believed, separated by commas."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    key: SecretStr | None = None
+    """The server key, at least 32 characters; without it one is made and kept in the data folder."""
+    node_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "one"
+    people_per_room: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    media_shards: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads that forward media; 0: one a core."""
+    joins_per_minute: Annotated[int, Field(ge=1)] = 1_200
+    """Joins from one address; many people may share one."""
+    unknown_links_per_minute: Annotated[int, Field(ge=1)] = 300
+    """Wrong links from one address."""
+    drain_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
+    """How long a stop waits for requests that run."""
+    demo_film: Path | None = None
+    """A folder that `python -m playback.demo_film` made."""
+    log_level: Annotated[str, Field(pattern=r"^(debug|info|warning|error)$")] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, file_secret_settings
+        return init_settings, env_settings, dotenv_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("advertise", "trusted_proxy"):
+            if isinstance(given := values.get(name), str):
+                values[name] = tuple(part.strip() for part in given.split(",") if part.strip())
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in _SECRETS:
+            path = os.environ.get(f"{_PREFIX}{name.upper()}_FILE")
+            if path and values.get(name) is None:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+        return values
+
+    @field_validator("host", "metrics_host")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return str(ip_address("127.0.0.1" if value == "localhost" else value))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together")
+        if self.key is not None and len(self.key.get_secret_value()) < 32:
+            raise ValueError("ROOM_KEY needs at least 32 characters")
+        if self.public_url is not None and self.public_url.path not in (None, "", "/"):
+            raise ValueError("ROOM_PUBLIC_URL has no path")
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / "room.sqlite3"
+
+    @property
+    def assets_dir(self) -> Path:
+        return self.data_dir / "assets"
+
+    @property
+    def origin(self) -> str | None:
+        """The public URL without a slash at its end."""
+        return None if self.public_url is None else str(self.public_url).rstrip("/")
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment and the file that `ROOM_CONFIG` names; `overrides` outrank both.
+
+    Raises `pydantic.ValidationError`, whose words name the setting and never its value, and `OSError`.
+    """
+    path = os.environ.get(f"{_PREFIX}CONFIG")
+    if path:
+        with open(path, encoding="utf-8"):  # a file that was named and is not there is an error
+            pass
+    given: dict[str, Any] = {"_env_file": path, **overrides}
+    return Settings(**given)

@@ -1,0 +1,1 @@
+"""The demo workspace: what `room-server demo` shows of the product within a minute."""

@@ -1,0 +1,1 @@
+"""HTTP: the application, problem+json, OpenAPI, texts in both languages, static files."""

@@ -1,0 +1,56 @@
+"""Headers of every answer: links are secrets, so nothing is kept, framed or referred to.
+
+Invariant: an answer is not stored by anybody unless its handler says so (the hashed static files do), and no
+page runs a script that this server did not ship.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from aiohttp import web
+
+NONCE = web.RequestKey("csp_nonce", str)
+
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+\Z")
+_CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self' {sockets}; "
+    "media-src 'self' blob: mediastream:; worker-src 'self' blob:; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_ALWAYS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), "
+    "autoplay=(self), geolocation=(), payment=(), usb=(), interest-cohort=()",
+}
+
+
+def nonce(request: web.Request) -> str:
+    """Return the word that lets one inline style of this answer apply."""
+    if NONCE not in request:
+        request[NONCE] = secrets.token_urlsafe(16)
+    return request[NONCE]
+
+
+async def add(request: web.Request, response: web.StreamResponse) -> None:
+    """Complete `response`, just before it is sent."""
+    headers = response.headers
+    for name, value in _ALWAYS.items():
+        headers.setdefault(name, value)
+    headers["Server"] = "room-server"  # versions help nobody but who looks for holes
+    headers.setdefault("Cache-Control", "no-store")
+    if response.content_type == "text/html":
+        sockets = f"{'wss' if request.secure else 'ws'}://{request.host}" if _HOST.match(request.host) else ""
+        headers.setdefault("Content-Security-Policy", _PAGE.format(nonce=nonce(request), sockets=sockets))
+    else:
+        headers.setdefault("Content-Security-Policy", _CLOSED)
+    if request.secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")

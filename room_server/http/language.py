@@ -1,0 +1,50 @@
+"""Which language a reader gets: what they chose now, what they chose before, what their browser asks for.
+
+?lang= ─► cookie `lang` ─► Accept-Language (RFC 9110, section 12.5.4) ─► the caller's wish ─► English
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from room_server.http.texts import DEFAULT_LANGUAGE, LANGUAGES
+
+COOKIE = "lang"
+_LONGEST_HEADER = 500
+
+
+def chosen(request: web.Request) -> str | None:
+    """Return the language that the address asks for, if it is one of ours."""
+    wanted = request.query.get("lang", "").lower()
+    return wanted if wanted in LANGUAGES else None
+
+
+def of(request: web.Request, wish: str = DEFAULT_LANGUAGE) -> str:
+    """Return the reader's language; `wish` is what to assume of one who says nothing we speak."""
+    kept = request.cookies.get(COOKIE, "").lower()
+    if language := chosen(request) or (kept if kept in LANGUAGES else None):
+        return language
+    return accepted(request.headers.get("Accept-Language", "")) or wish
+
+
+def accepted(header: str) -> str | None:
+    """Return the language of ours with the highest quality, the first among equals, if any is accepted."""
+    best: tuple[float, str] | None = None
+    for part in header[:_LONGEST_HEADER].split(","):
+        tag, _, parameters = part.strip().partition(";")
+        language = tag.strip().partition("-")[0].lower()
+        quality = _quality(parameters)
+        if language in LANGUAGES and quality > 0 and (best is None or quality > best[0]):
+            best = (quality, language)
+    return best[1] if best else None
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        quality = float(value)
+    except ValueError:
+        return 0.0
+    return quality if 0 <= quality <= 1 else 0.0

@@ -1,0 +1,86 @@
+"""The OpenAPI 3.1 document of every operation, and its page for people.
+
+Invariant: made from the `Operation`s that are served, never written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from room_server.http.operations import JSON, Operation, Reply
+from room_server.http.problem import CONTENT_TYPE, Problem
+
+_REF = "#/components/schemas/{model}"
+
+
+def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
+    """Return the whole document, ready for JSON."""
+    served = list(operations)
+    models = {model for operation in served for model in _models(operation)} | {Problem}
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in sorted(models, key=lambda model: model.__name__)],
+        ref_template=_REF,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in served:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "room-server",
+            "version": version,
+            "description": "Joining rooms over HTTP. What happens inside a room goes over Socket.IO.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _models(operation: Operation) -> list[type[BaseModel]]:
+    replies = [reply.model for reply in operation.replies.values() if reply.model is not None]
+    return replies + ([operation.body] if operation.body is not None else [])
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in operation.replies.items()},
+            **{str(status): _refusal(codes) for status, codes in operation.refusals.items()},
+        },
+    }
+    if operation.description:
+        said["description"] = operation.description
+    if operation.parameters:
+        said["parameters"] = [
+            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+            for name, text in operation.parameters.items()
+        ]
+    if operation.body is not None:
+        said["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
+    return said
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    said: dict[str, Any] = {"description": reply.description}
+    if reply.content_type is not None:
+        schema = _ref(reply.model) if reply.model is not None else {"type": "string"}
+        if reply.model is None and reply.content_type == JSON:
+            schema = {"type": "object"}
+        said["content"] = {reply.content_type: {"schema": schema}}
+    return said
+
+
+def _refusal(codes: tuple[str, ...]) -> dict[str, Any]:
+    schema = {"allOf": [_ref(Problem), {"properties": {"code": {"enum": list(codes)}}}]}
+    return {"description": ", ".join(codes), "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
+def _ref(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REF.format(model=model.__name__)}

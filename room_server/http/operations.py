@@ -1,0 +1,71 @@
+"""One HTTP operation: what routes, the OpenAPI document and the documentation page are made of.
+
+Invariant: what is served is what is documented, since both come from the same `Operation`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from room_server.errors import ProtocolError, Refused
+
+Body = TypeVar("Body", bound=BaseModel)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+JSON = "application/json"
+HTML = "text/html"
+TEXT = "text/plain"
+BODY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is no refusal.  `model` is None for a page or an empty body."""
+
+    description: str
+    content_type: str | None = JSON
+    model: type[BaseModel] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`refusals` are stable codes by status; `parameters` the words of the path, with what they are."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    replies: Mapping[int, Reply]
+    description: str = ""
+    body: type[BaseModel] | None = None
+    refusals: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """Return the request's JSON body.
+
+    Raises `Refused`: `unsupported_media_type` (415), `too_slow` (408), and through aiohttp `too_large` (413);
+    `ProtocolError` `malformed` (400) with `field`, where the first fault is, and `reason`, never the value.
+    """
+    if request.content_type != JSON:
+        raise Refused("unsupported_media_type", 415)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await request.read()
+    except TimeoutError:
+        raise Refused("too_slow", 408) from None
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        reason = f"{place}: {first['msg']}"
+        raise ProtocolError("malformed", 400, {"field": place, "reason": reason}) from None

@@ -1,0 +1,52 @@
+"""Pages rendered by the server, from templates that escape what they are given."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from room_server.http import headers, language
+from room_server.http.texts import LANGUAGES, texts
+
+FOLDER = Path(__file__).with_name("templates")
+_COOKIE_LASTS_S = 365 * 24 * 3600
+
+
+class Pages:
+    """Renders the templates of a folder."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render(
+        self, request: web.Request, template: str, reader: str, facts: dict[str, object], status: int = 200
+    ) -> web.Response:
+        """Return the page in `reader`'s language; templates also get `lang`, `languages`, `nonce` and `t`."""
+        text = self._templates.get_template(template).render(
+            lang=reader,
+            languages=LANGUAGES,
+            nonce=headers.nonce(request),
+            t=partial(_text, reader),
+            **facts,
+        )
+        response = web.Response(
+            text=text, content_type="text/html", status=status, headers={"Content-Language": reader}
+        )
+        if chosen := language.chosen(request):
+            response.set_cookie(
+                language.COOKIE, chosen, max_age=_COOKIE_LASTS_S, samesite="Lax", secure=request.secure
+            )
+        return response
+
+
+def _text(reader: str, key: str, **facts: object) -> str:
+    return texts().page(key, reader, **facts)

@@ -1,0 +1,309 @@
+"""The only place that knows everyone: builds the adapters, starts the servers, stops them in order.
+
+    data folder ─► database ─► lease ─► media engine ─► services ─► signalling ─► HTTP ─► rooms ─► READY
+    SIGTERM: DRAINING ─► rooms stop ─► connections close ─► requests end ─► media ends ─► database closes
+
+Invariant: whatever was started is stopped, in reverse, also when a later step of the start fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from room_server.access.key import server_key
+from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
+from room_server.access.service import Access, AccessLimits
+from room_server.accounts.service import Workspaces
+from room_server.clock import Clock, anchor, wall_now
+from room_server.cluster.folder import hold
+from room_server.cluster.lease import Lease
+from room_server.config import Settings
+from room_server.errors import Refused
+from room_server.events.service import Events
+from room_server.http import app as http_app
+from room_server.http.address import Addresses
+from room_server.http.health import Phase, Readiness
+from room_server.http.limits import JoinLimits, JoinRate
+from room_server.http.metrics import HttpMetrics
+from room_server.http.pages import Pages
+from room_server.http.static import StaticFiles
+from room_server.http.texts import texts
+from room_server.ids import NodeId
+from room_server.room.plan import Plans
+from room_server.room.ports import Ports
+from room_server.room.service import RoomService
+from room_server.storage import Database
+from signaling.fanout import SocketFanout
+from signaling.server import Signalling, create
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from media.engine import Engine, EngineEvent
+
+_log = structlog.get_logger(__name__)
+
+
+class RoomServer:
+    """One running server.  Made by `start`, ended by `close`."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self._stack = stack
+        self.lost = asyncio.Event()
+        self.database: Database
+        self.clock: Clock
+        self.lease: Lease
+        self.engine: Engine
+        self.workspaces: Workspaces
+        self.events: Events
+        self.plans: Plans
+        self.access: Access
+        self.rooms: RoomService
+        self.signalling: Signalling
+        self.readiness: Readiness
+        self.app: web.Application
+        self.metrics = HttpMetrics()
+        self.url = ""
+        self.metrics_url = ""
+
+    @classmethod
+    async def start(cls, settings: Settings, wall: Callable[[], datetime] = wall_now) -> RoomServer:
+        """Start everything and return when the server is ready.
+
+        `wall` is the database's clock.  Raises `Refused`: `data_folder_in_use`, `data_folder_unusable`,
+        `port_in_use`, `storage_too_new`, `server_key_unusable`, `tls_unusable`.
+        """
+        async with AsyncExitStack() as stack:
+            server = cls(settings, stack)
+            await server._open_storage(wall)
+            await server._open_rooms()
+            await server._open_http()
+            server._stack = stack.pop_all()
+        server.readiness.phase = Phase.READY
+        return server
+
+    async def close(self) -> None:
+        """Drain and stop; a second call does nothing."""
+        self.readiness.phase = Phase.DRAINING
+        await self._stack.aclose()
+
+    @property
+    def udp_port(self) -> int:
+        return self.engine.udp_port
+
+    # ---- starting, in this order
+
+    async def _open_storage(self, wall: Callable[[], datetime]) -> None:
+        settings, stack = self.settings, self._stack
+        folder = hold(settings.data_dir)
+        stack.callback(folder.release)
+        given = settings.key.get_secret_value() if settings.key else None
+        key = server_key(settings.data_dir, given)
+        self.database = await Database.open(settings.database_path, wall)
+        stack.push_async_callback(self.database.close)
+        self.clock = anchor(wall())
+        self.lease = await Lease.begin(self.database, self.clock, NodeId(settings.node_id))
+        self.lease.on_lost = self._give_up
+        self.workspaces = Workspaces(self.database)
+        self.events = Events(self.database)
+        self.plans = Plans(self.database)
+        self.access = Access(self.database, key, self.lease, AccessLimits(settings.people_per_room))
+        self.readiness = Readiness(self.lease.current)
+        stack.push_async_callback(self.access.close)
+
+    async def _open_rooms(self) -> None:
+        settings, stack = self.settings, self._stack
+        self.engine = await _start_engine(settings, self._media_event)
+        stack.push_async_callback(self.engine.close)
+        self.lease.silence(self.engine)
+        renewing = asyncio.create_task(self.lease.run(), name="lease")
+        stack.push_async_callback(_ended, renewing)
+        fanout = SocketFanout()
+        self.rooms = RoomService(
+            Ports(
+                db=self.database,
+                events=self.events,
+                seats=self.access,
+                node=self.lease,
+                media=self.engine,
+                fanout=fanout,
+                clock=self.clock,
+                asset_folder=settings.assets_dir.joinpath,
+            )
+        )
+        self.signalling = create(self.rooms, self.access, fanout, texts().refusal)
+
+    async def _open_http(self) -> None:
+        settings, stack = self.settings, self._stack
+        static, pages = StaticFiles(), Pages()
+        routes = AccessRoutes(
+            self.access,
+            Surroundings(
+                pages=pages,
+                entry=static.entry(ENTRY),
+                rate=JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute)),
+                addresses=Addresses(settings.trusted_proxy, settings.origin),
+                readiness=self.readiness,
+                metrics=self.metrics,
+            ),
+        )
+        health = self.readiness.operations()
+        self.app = app = http_app.public((*routes.operations(), *health), self.metrics, static, pages)
+        self.signalling.attach(app)
+        self.metrics.watch(self._read_engine)
+        tls = _tls(settings)
+        port = await _listen(stack, app, settings.host, settings.port, tls, "ROOM_PORT", settings.drain_s)
+        private = http_app.private(health, self.metrics)
+        metrics_port = await _listen(
+            stack, private, settings.metrics_host, settings.metrics_port, None, "ROOM_METRICS_PORT", 0.1
+        )
+        scheme = "http" if tls is None else "https"
+        self.url = settings.origin or f"{scheme}://{_reachable(settings.host)}:{port}"
+        self.metrics_url = f"http://{_reachable(settings.metrics_host)}:{metrics_port}/metrics"
+        stack.push_async_callback(self.signalling.close)
+        stack.push_async_callback(self.rooms.close)
+        await self.rooms.start()
+
+    # ---- running
+
+    def _media_event(self, event: EngineEvent) -> None:
+        self.rooms.media_event(event)
+
+    async def _give_up(self) -> None:
+        """Another process took this node's place: whoever runs the server starts it anew."""
+        self.lost.set()
+
+    def _read_engine(self) -> Iterable[tuple[str, str, float]]:
+        stats = self.engine.stats()
+        yield "room_media_peers", "Media connections", float(len(stats.peers))
+        for name, value in stats.totals.items():
+            yield f"room_media_{name}_total", f"Media: {name.replace('_', ' ')}", float(value)
+        yield "room_media_frames_refused_total", "Media: frames refused", float(stats.frames_refused)
+        yield "room_media_unknown_datagrams_total", "Media: unknown datagrams", float(stats.unknown_datagrams)
+
+
+async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[None]]) -> None:
+    """Run until SIGTERM or SIGINT; a server that lost its place is started anew."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        server = await RoomServer.start(settings)
+        try:
+            _log.info("ready", url=server.url, udp_port=server.udp_port, metrics_url=server.metrics_url)
+            await on_ready(server)
+            await _first(stop, server.lost)
+        finally:
+            _log.info("draining")
+            await server.close()
+    _log.info("stopped")
+
+
+def reachable_address(host: str) -> str:
+    """Return an IP address that others may reach this machine by when it listens on `host`."""
+    if not ip_address(host).is_unspecified:
+        return host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:  # connecting a UDP socket sends nothing: it only asks for the route
+            probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+
+
+async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], None]) -> Engine:
+    from media.engine import Engine, EngineConfig
+
+    advertise = tuple(map(str, settings.advertise)) or (reachable_address(settings.host),)
+    config = EngineConfig(
+        bind_host=settings.host,
+        udp_port=settings.udp_port,
+        advertise=advertise,
+        shards=settings.media_shards,
+        max_peers_per_room=settings.people_per_room,
+    )
+    try:
+        return await Engine.start(config, on_event)
+    except OSError as error:
+        raise _port_refused(error, settings.udp_port, "ROOM_UDP_PORT") from error
+
+
+async def _listen(
+    stack: AsyncExitStack,
+    app: web.Application,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    setting: str,
+    drain_s: float,
+) -> int:
+    """Serve `app` until the stack unwinds; return the port."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain_s)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    except OSError as error:
+        raise _port_refused(error, port, setting) from error
+    return int(runner.addresses[0][1])
+
+
+def _port_refused(error: OSError, port: int, setting: str) -> Refused:
+    if error.errno == errno.EADDRINUSE:
+        return Refused("port_in_use", 503, {"port": port, "setting": setting})
+    reason = error.strerror or os.strerror(error.errno or errno.EIO)
+    return Refused("port_unusable", 503, {"port": port, "setting": setting, "reason": reason})
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        facts = {"file": str(settings.tls_certificate), "reason": str(error)}
+        raise Refused("tls_unusable", 503, facts) from error
+    return context
+
+
+def _reachable(host: str) -> str:
+    """Return `host` as it stands in an address; one that means "any" is spoken of as this machine."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

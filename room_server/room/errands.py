@@ -1,0 +1,44 @@
+"""What a room does after it has answered: tasks that somebody owns, whose failures are logged.
+
+Invariant: after `close` none of them runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+class Errands:
+    """Tasks in the background."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, errand: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run `errand` on its own; what it raises is logged under `name`."""
+        task = asyncio.get_running_loop().create_task(_logged(errand, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # One cancelled before its first step would leave the errand begun by nobody.
+        task.add_done_callback(lambda _task: errand.close())
+        return task
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait for it."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _logged(errand: Coroutine[Any, Any, None], name: str) -> None:
+    try:
+        await errand
+    except Exception:
+        _log.exception("errand_failed", errand=name)

@@ -1,0 +1,131 @@
+"""The stage: who may publish, who is on it, and which receive slot carries whom.
+
+    invited ──enter──► on stage ──leave──► off (a participant's invitation ends)
+    hosts and moderators enter uninvited
+
+A person keeps one place from entering to leaving, and place k is audio slot k and video slot k; slot 0 of
+each kind is the programme's.  Off air, and in an automated session while its timeline plays, the stage is
+*closed*: people may gather on it (backstage), nothing of theirs is forwarded.
+
+Invariant: no two people share a place; a slot carries only what a person on the stage publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from media.engine import Kind, TrackId
+from room_server.access.rules import Admission
+from room_server.errors import Refused
+from room_server.ids import PersonId
+from room_server.room.permissions import is_team
+
+SLOTS = 4
+"""Receive slots of each kind: the programme's and three of the stage."""
+
+
+class StageDoor(Enum):
+    """Whether what is published on the stage is forwarded."""
+
+    OPEN = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class OnStage:
+    """Somebody on the stage, in their place from 1 on."""
+
+    person_id: PersonId
+    name: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageSlot:
+    """A person on the stage as everyone hears of them; a slot is None while it carries nothing."""
+
+    person_id: PersonId
+    name: str
+    audio_slot: int | None
+    video_slot: int | None
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    on_stage: tuple[StageSlot, ...]
+    invited: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind."""
+
+    people: tuple[OnStage, ...] = ()
+    invited: frozenset[PersonId] = frozenset()
+    muted: frozenset[PersonId] = frozenset()
+    tracks: tuple[tuple[PersonId, Kind, TrackId], ...] = ()
+    door: StageDoor = StageDoor.CLOSED
+
+    def is_on(self, person_id: PersonId) -> bool:
+        return any(one.person_id == person_id for one in self.people)
+
+    def may_publish(self, member: Admission) -> bool:
+        return is_team(member.role) or member.person_id in self.invited or self.is_on(member.person_id)
+
+    def entered(self, member: Admission) -> Stage:
+        """Return the stage with `member` on it.  Raise `Refused` not_invited or stage_full."""
+        if self.is_on(member.person_id):
+            return self
+        if not self.may_publish(member):
+            raise Refused("not_invited")
+        taken = {one.place for one in self.people}
+        free = next((place for place in range(1, SLOTS) if place not in taken), None)
+        if free is None:
+            raise Refused("stage_full")
+        return replace(self, people=(*self.people, OnStage(member.person_id, member.name, free)))
+
+    def without(self, person_id: PersonId) -> Stage:
+        """Return the stage after `person_id` stepped off it or was lost; an invitation stays."""
+        return replace(self, people=tuple(one for one in self.people if one.person_id != person_id))
+
+    def publishing(self, person_id: PersonId, kind: Kind, track: TrackId) -> Stage:
+        """Return the stage with the newest track of that kind of `person_id`."""
+        others = tuple(one for one in self.tracks if one[2] != track)
+        return replace(self, tracks=(*others, (person_id, kind, track)))
+
+    def track_ended(self, track: TrackId) -> Stage:
+        return replace(self, tracks=tuple(one for one in self.tracks if one[2] != track))
+
+    def tracks_of(self, person_id: PersonId, kind: Kind) -> tuple[TrackId, ...]:
+        return tuple(track for who, what, track in self.tracks if who == person_id and what is kind)
+
+    def layout(self, kind: Kind, programme: TrackId | None) -> tuple[TrackId | None, ...]:
+        """Return the track of each slot of `kind`."""
+        slots: list[TrackId | None] = [programme, *[None] * (SLOTS - 1)]
+        for place, track in self._carried(kind).items():
+            slots[place] = track
+        return tuple(slots)
+
+    def view(self) -> StageView:
+        """What everyone is told of the stage."""
+        audio, video = self._carried(Kind.AUDIO), self._carried(Kind.VIDEO)
+        on_stage = tuple(
+            StageSlot(
+                one.person_id,
+                one.name,
+                one.place if one.place in audio else None,
+                one.place if one.place in video else None,
+                one.person_id in self.muted,
+            )
+            for one in self.people
+        )
+        return StageView(on_stage, tuple(sorted(self.invited)))
+
+    def _carried(self, kind: Kind) -> Mapping[int, TrackId]:
+        if self.door is StageDoor.CLOSED:
+            return {}
+        latest = {who: track for who, what, track in self.tracks if what is kind}
+        return {one.place: latest[one.person_id] for one in self.people if one.person_id in latest}

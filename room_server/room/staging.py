@@ -1,0 +1,194 @@
+"""The stage and media: connecting, inviting, entering, muting, removing.
+
+An invitation and a mute are rows, so they outlive a reconnection and a restart; who stands on the stage is
+not: a person who comes back enters again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from media.engine import (
+    EngineEvent,
+    EngineRefused,
+    Kind,
+    Muting,
+    NegotiationRefused,
+    PeerGone,
+    PeerId,
+    Publishing,
+    TrackEnded,
+    TrackId,
+    TrackStarted,
+)
+from room_server.access import store as access_store
+from room_server.access.rules import Admission
+from room_server.errors import Refused
+from room_server.ids import PersonId
+from room_server.room import store
+from room_server.room.live import Room
+from room_server.room.permissions import Action, is_team, require, require_over
+from room_server.room.ports import Ports
+from room_server.room.rooms import Rooms
+from room_server.room.stage import Stage
+
+_log = structlog.get_logger(__name__)
+
+
+class Staging:
+    """What people do with media and on the stage."""
+
+    def __init__(self, rooms: Rooms, ports: Ports) -> None:
+        self._rooms = rooms
+        self._ports = ports
+
+    # ---- media
+
+    def connect(self, who: Admission, sdp: str) -> str:
+        """Return the SDP answer; what `who` had connected before is closed.
+
+        Raise `Refused`: offer_refused with `reason`, room_full, seat_moved.
+        """
+        room = self._rooms.of(who)
+        may = room.state.stage.may_publish(who)
+        publishing = Publishing.ALLOWED if may else Publishing.DENIED
+        try:
+            connected = self._ports.media.connect(room.key, sdp, publishing)
+        except NegotiationRefused as refused:
+            raise Refused("offer_refused", 400, {"reason": refused.code}) from refused
+        except EngineRefused as refused:
+            raise Refused("room_full", 503, {"reason": refused.code}) from refused
+        room.add_peer(connected.peer, who)
+        return connected.answer_sdp
+
+    def view(self, who: Admission, slot: int, max_height: int) -> None:
+        """Say how high `who` shows a video slot.  Raise `Refused` no_offer."""
+        peer = self._rooms.of(who).peer_of(who)
+        if peer is None:
+            raise Refused("no_offer")
+        self._ports.media.set_view(peer, slot, max_height)
+
+    def media_event(self, event: EngineEvent) -> None:
+        """Follow what the engine says: tracks come and go, peers are lost, a room failed."""
+        match event:
+            case TrackStarted(track, peer, kind):
+                self._track_started(track, peer, kind)
+            case TrackEnded(track):
+                self._track_ended(track)
+            case PeerGone(peer, _, _):
+                self._peer_gone(peer)
+            case _:
+                pass
+
+    def _track_started(self, track: TrackId, peer: PeerId, kind: Kind) -> None:
+        room = self._rooms.with_peer(peer)
+        if room is None:
+            return
+        who = room.peers[peer]
+        if kind is Kind.AUDIO and who.person_id in room.state.stage.muted:
+            self._set_muted((track,), muted=True)
+        self._restage(room, room.state.stage.publishing(who.person_id, kind, track))
+
+    def _track_ended(self, track: TrackId) -> None:
+        for room in self._rooms.all():
+            if any(one == track for _, _, one in room.state.stage.tracks):
+                self._restage(room, room.state.stage.track_ended(track))
+
+    def _peer_gone(self, peer: PeerId) -> None:
+        room = self._rooms.with_peer(peer)
+        if room is not None:
+            del room.peers[peer]
+
+    # ---- the stage
+
+    async def invite(self, who: Admission, person_id: PersonId) -> None:
+        """Let a participant publish and enter.  Raise `Refused`: not_allowed, unknown_person, seat_moved."""
+        require(who, Action.INVITE)
+        room = self._rooms.of(who)
+        guest = _member(room, person_id)
+        if is_team(guest.role):
+            return
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            await store.set_invited(tx, who.session_id, person_id, True)
+        stage = room.state.stage
+        self._restage(room, replace(stage, invited=stage.invited | {person_id}))
+
+    def enter(self, who: Admission) -> None:
+        """Enter the stage.  Raise `Refused`: not_invited, stage_full, seat_moved."""
+        room = self._rooms.of(who)
+        self._restage(room, room.state.stage.entered(who))
+
+    async def leave(self, who: Admission, person_id: PersonId | None) -> None:
+        """Step off the stage, or send `person_id` off it.  A participant's invitation ends.
+
+        Raise `Refused`: not_allowed, seat_moved.
+        """
+        room = self._rooms.of(who)
+        leaving = who.person_id if person_id is None else person_id
+        if leaving != who.person_id:
+            require(who, Action.INVITE)
+        if leaving in room.state.stage.invited:
+            async with self._ports.db.transaction() as tx:
+                await self._ports.seats.check_holds(tx, who)
+                await store.set_invited(tx, who.session_id, leaving, False)
+        stage = room.state.stage.without(leaving)
+        self._restage(room, replace(stage, invited=stage.invited - {leaving}))
+
+    async def mute(self, who: Admission, person_id: PersonId) -> None:
+        """Silence somebody at the server.  Raise `Refused`: not_allowed, unknown_person, seat_moved."""
+        await self._mute(who, person_id, muted=True)
+
+    async def unmute(self, who: Admission, person_id: PersonId) -> None:
+        """Let somebody be heard again.  Raise `Refused`: not_allowed, unknown_person, seat_moved."""
+        await self._mute(who, person_id, muted=False)
+
+    async def remove(self, who: Admission, person_id: PersonId) -> None:
+        """Remove somebody from the session for good, here or not.
+
+        Raise `Refused`: not_allowed, not_yourself, unknown_person, seat_moved.
+        """
+        require(who, Action.REMOVE)
+        if person_id == who.person_id:
+            raise Refused("not_yourself")
+        self._rooms.of(who)
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            link = await access_store.link_of_person(tx, who.session_id, person_id)
+            if link is None:
+                raise Refused("unknown_person", 404)
+            require_over(who, Action.REMOVE, link.role)
+            await store.set_invited(tx, who.session_id, person_id, False)
+        room = self._rooms.of(who)
+        stage = room.state.stage.without(person_id)
+        self._restage(room, replace(stage, invited=stage.invited - {person_id}))
+        await self._ports.seats.remove_person(who.session_id, person_id, who.person_id)
+
+    async def _mute(self, who: Admission, person_id: PersonId, *, muted: bool) -> None:
+        require(who, Action.MUTE)
+        room = self._rooms.of(who)
+        require_over(who, Action.MUTE, _member(room, person_id).role)
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            await store.set_muted(tx, who.session_id, person_id, muted)
+        stage = room.state.stage
+        silenced = stage.muted | {person_id} if muted else stage.muted - {person_id}
+        self._set_muted(stage.tracks_of(person_id, Kind.AUDIO), muted=muted)
+        self._restage(room, replace(stage, muted=silenced))
+
+    def _set_muted(self, tracks: tuple[TrackId, ...], *, muted: bool) -> None:
+        for track in tracks:
+            self._ports.media.set_muted(track, Muting.MUTED if muted else Muting.AUDIBLE)
+
+    def _restage(self, room: Room, stage: Stage) -> None:
+        room.state = replace(room.state, stage=stage)
+        room.refresh_stage()
+
+
+def _member(room: Room, person_id: PersonId) -> Admission:
+    member = room.state.roster.get(person_id)
+    if member is None:
+        raise Refused("unknown_person", 404)
+    return member

@@ -1,0 +1,164 @@
+"""One SQLite file: transactions that write one after the other, readings that never wait for them.
+
+    transaction()   waits its turn ─► BEGIN IMMEDIATE ─► … ─► COMMIT, on disk before the block is left
+                                                          └─► ROLLBACK when the block raises
+    reading()       one consistent snapshot of what was committed when it began
+
+Invariant: when a `transaction()` block has been left without an error, what it wrote survives the loss of
+power (write-ahead log, `synchronous=FULL`); when it raised, nothing of it is there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Executable, event
+from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from room_server.clock import wall_now
+from room_server.errors import Refused
+from room_server.storage.migrate import upgrade
+from room_server.storage.turns import Place, Turns
+
+_BUSY_TIMEOUT_MS = 5_000
+_READERS = 3
+_AWAY = (
+    "SQLITE_BUSY",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+)
+
+
+class Reading:
+    """One consistent view of the database.  `now` is the database's clock when the view began."""
+
+    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
+        self._connection = connection
+        self.now = now
+
+    async def execute(
+        self, statement: Executable, parameters: dict[str, Any] | list[dict[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run `statement` and return its buffered rows."""
+        return await self._connection.execute(statement, parameters)
+
+
+class Transaction(Reading):
+    """The only writer, from `BEGIN IMMEDIATE` to its commit."""
+
+
+class Database:
+    """The database of one data folder.  Open with `Database.open`, close with `close`."""
+
+    def __init__(self, path: Path, wall: Callable[[], datetime]) -> None:
+        self.path = path
+        self.wall = wall
+        self._turns = Turns()
+        self._writing = _engine(path, "BEGIN IMMEDIATE", connections=1)
+        self._reading = _engine(path, "BEGIN", connections=_READERS)
+
+    @classmethod
+    async def open(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Database:
+        """Create or open the file at `path` and bring its tables up to date.
+
+        `wall` is the database's clock: SQLite has none of its own, so the machine's.
+        """
+        database = cls(path, wall)
+        try:
+            async with database.transaction() as tx:
+                await tx._connection.run_sync(upgrade)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @asynccontextmanager
+    async def transaction(self, place: Place = Place.ORDINARY) -> AsyncIterator[Transaction]:
+        """Write alone; commit at the end of the block, roll back if it raises.
+
+        Nothing is awaited between the end of the turn and the end of the block, so what follows the block
+        runs before any other transaction begins.
+        Raises `Refused`: `storage_full` when the disk is, `storage_away` when the file cannot be used.
+        """
+        await self._turns.take(place)
+        try:
+            async with self._writing.connect() as connection:
+                await connection.begin()
+                yield Transaction(connection, self.wall())
+                await connection.commit()
+        except DBAPIError as error:
+            raise _translated(error) from error
+        finally:
+            self._turns.release()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reading]:
+        """Read a snapshot; raises like `transaction`."""
+        try:
+            async with self._reading.connect() as connection:
+                await connection.begin()
+                yield Reading(connection, self.wall())
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    async def close(self) -> None:
+        """Let the transaction that runs end, then close the file."""
+        await self._turns.take(Place.ORDINARY)
+        try:
+            await self._reading.dispose()
+            await self._writing.dispose()
+        finally:
+            self._turns.release()
+
+
+def _engine(path: Path, begin: str, connections: int) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_reset_on_return="rollback",
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver's own implicit BEGIN is deferred and would let two writers read the same past.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "cache_size=-2000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Return what a reader may be told of `error`, or `error` itself when it is a bug of ours."""
+    original = error.orig
+    name = getattr(original, "sqlite_errorname", "") if isinstance(original, sqlite3.Error) else ""
+    if name.startswith("SQLITE_FULL"):
+        return Refused("storage_full", 503)
+    if name.startswith(_AWAY):
+        return Refused("storage_away", 503)
+    return error
