@@ -1,0 +1,77 @@
+"""python-socketio's server with three habits changed, each for a reason.
+
+- A socket that connects to nothing is closed: it would otherwise live as long as it answers pings.
+- A broken packet closes the socket that sent it, and is logged in a line: the library logs a stack trace for
+  each and goes on, or leaves a socket half open.  Packets may not be named like the library's own events.
+- Nothing is compressed: it would cost every reader of a notice a pass of their own, and 300 kB of memory.
+
+Invariant: when the transport of a socket is gone, its `disconnect` event has happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import socketio
+import structlog
+from engineio.async_drivers.aiohttp import WebSocket, WebSocketResponse
+
+from signaling.fanout import NAMESPACE
+
+_log = structlog.get_logger(__name__)
+
+_RESERVED = ("connect", "disconnect", "*")
+
+
+class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
+    """`connect_s`: how long a socket may take to connect to the namespace."""
+
+    def __init__(self, connect_s: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._connect_s = connect_s
+        self.eio._async = {**self.eio._async, "websocket": _Transport}
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        asyncio.get_running_loop().call_later(self._connect_s, self._cut_if_idle, eio_sid)
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception as error:
+            # Handlers answer for their own errors, so this is the packet's.
+            _log.warning("broken_packet", error=type(error).__name__)
+            self._cut(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: Any) -> None:
+        if not data or not isinstance(data[0], str) or data[0] in _RESERVED:
+            raise ValueError("not the name of an event")
+        await super()._handle_event(eio_sid, namespace, id, data)
+
+    def _cut_if_idle(self, eio_sid: str) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
+            self._cut(eio_sid)
+
+    def _cut(self, eio_sid: str) -> None:
+        if eio_sid in self.environ:
+            transport = self.environ[eio_sid]["aiohttp.request"].transport
+            if transport is not None:
+                transport.abort()
+
+
+class _Transport(WebSocket):  # type: ignore[misc]
+    """Engine.IO's websocket, plain, and closed to the end whatever it was sent."""
+
+    async def __call__(self, environ: dict[str, Any]) -> WebSocketResponse:
+        self._sock = WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
+        await self._sock.prepare(environ["aiohttp.request"])
+        self.environ = environ
+        try:
+            await self.handler(self)
+        except (ValueError, KeyError, IndexError) as error:
+            _log.warning("broken_packet", error=type(error).__name__)
+        finally:
+            await self.handler.__self__.close(wait=False, abort=True)
+            await self._sock.close()
+        return self._sock
