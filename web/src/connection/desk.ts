@@ -1,0 +1,284 @@
+/**
+ * What the reader does in the room, as calls that cannot fail silently: each says on the page why it was refused.
+ *
+ * A rejection waits five seconds before it is sent, so that undoing it is true: until then nobody was told.
+ */
+
+import type { Outbox } from "../room/outbox";
+import * as outbox from "../room/outbox";
+import type { RoomState } from "../room/state";
+import type { Sound, ViewStore } from "../room/view";
+import type { ChatMode, HandBack, Message, RequestName } from "../wire";
+import { randomKey, type Shelf } from "./device";
+import type { OwnDevice } from "./devices";
+import type { RoomConnection } from "./room-connection";
+import { type Payload, RequestLost, RequestRefused } from "./socket";
+
+export const UNDO_MS = 5_000;
+const TOAST_MS = 7_000;
+
+/** The words of refusals that have no text of the server's. */
+export interface Words {
+  notSent(): string;
+  declined(): string;
+}
+
+export interface Timers {
+  after(ms: number, what: () => void): () => void;
+}
+
+export class Desk {
+  private readonly view: ViewStore;
+  private readonly connection: RoomConnection;
+  private readonly kept: Shelf;
+  private readonly keptAs: string;
+  private readonly words: Words;
+  private readonly timers: Timers;
+  private readonly undoable = new Map<string, () => void>();
+  private toasts = 0;
+
+  constructor(
+    view: ViewStore,
+    connection: RoomConnection,
+    kept: Shelf,
+    token: string,
+    words: Words,
+    timers: Timers,
+  ) {
+    this.view = view;
+    this.connection = connection;
+    this.kept = kept;
+    this.keptAs = `room.outbox.${token}`;
+    this.words = words;
+    this.timers = timers;
+    this.view.setState({ outbox: outbox.restored(kept.get(this.keptAs)) });
+    connection.onInside = () => this.resume();
+    connection.onNotice = ([name, payload], before) => {
+      if (name === "chat.removed") this.removed(payload.message_id, before);
+    };
+  }
+
+  // ---- chat
+
+  async post(text: string): Promise<void> {
+    const key = randomKey();
+    this.keepOutbox(outbox.queued(this.view.getState().outbox, key, text));
+    await this.deliver(key, text);
+  }
+
+  async retry(key: string): Promise<void> {
+    const one = this.view.getState().outbox.find((candidate) => candidate.key === key);
+    if (one === undefined) return;
+    this.keepOutbox(outbox.sendingAgain(this.view.getState().outbox, key));
+    await this.deliver(key, one.text);
+  }
+
+  discard(key: string): void {
+    this.keepOutbox(outbox.sent(this.view.getState().outbox, key));
+  }
+
+  forgetDeclined(messageId: string): void {
+    const { declined } = this.view.getState();
+    this.view.setState({ declined: declined.filter((message) => message.message_id !== messageId) });
+  }
+
+  private async deliver(key: string, text: string): Promise<void> {
+    try {
+      const message = await this.connection.request("chat.post", { key, text });
+      this.delivered(message);
+      this.keepOutbox(outbox.sent(this.view.getState().outbox, key));
+    } catch (error) {
+      const { outbox: now } = this.view.getState();
+      this.keepOutbox(
+        error instanceof RequestRefused && error.code !== "too_fast"
+          ? outbox.refused(now, key, error.message)
+          : outbox.waiting(now, key),
+      );
+    }
+  }
+
+  /** The acknowledgement may come before or after the notice of the same message. */
+  private delivered(message: Message): void {
+    const { room } = this.view.getState();
+    if (room === null) return;
+    const known = [...room.messages, ...room.held].some((one) => one.message_id === message.message_id);
+    if (known) return;
+    const held = message.state === "held" ? [...room.held, message] : room.held;
+    const messages = message.state === "published" ? [...room.messages, message] : room.messages;
+    this.view.setState({ room: { ...room, held, messages } });
+  }
+
+  private removed(messageId: string, before: RoomState): void {
+    const { declined, rejecting } = this.view.getState();
+    this.view.setState({ rejecting: rejecting.filter((id) => id !== messageId) });
+    const mine = before.held.find((message) => message.message_id === messageId);
+    if (mine?.author_id !== before.me.person_id) return;
+    this.view.setState({ declined: [...declined, mine] });
+    this.say(this.words.declined());
+  }
+
+  private resume(): void {
+    for (const one of outbox.toResend(this.view.getState().outbox)) void this.retry(one.key);
+  }
+
+  private keepOutbox(now: Outbox): void {
+    this.view.setState({ outbox: now });
+    if (now.length === 0) this.kept.drop(this.keptAs);
+    else this.kept.put(this.keptAs, JSON.stringify(now));
+  }
+
+  // ---- moderation
+
+  approve(messageId: string): Promise<boolean> {
+    return this.ask("chat.approve", { message_id: messageId });
+  }
+
+  reject(messageId: string): void {
+    if (this.undoable.has(messageId)) return;
+    const stop = this.timers.after(UNDO_MS, () => void this.rejectNow(messageId));
+    this.undoable.set(messageId, stop);
+    this.view.setState({ rejecting: [...this.view.getState().rejecting, messageId] });
+  }
+
+  undoReject(messageId: string): void {
+    this.undoable.get(messageId)?.();
+    this.undoable.delete(messageId);
+    this.view.setState({ rejecting: this.view.getState().rejecting.filter((id) => id !== messageId) });
+  }
+
+  /** The page goes: what was rejected is rejected. */
+  flush(): void {
+    for (const [messageId, stop] of this.undoable) {
+      stop();
+      void this.rejectNow(messageId);
+    }
+  }
+
+  private async rejectNow(messageId: string): Promise<void> {
+    this.undoable.delete(messageId);
+    await this.ask("chat.reject", { message_id: messageId });
+    this.view.setState({ rejecting: this.view.getState().rejecting.filter((id) => id !== messageId) });
+  }
+
+  setChatMode(mode: ChatMode): Promise<boolean> {
+    return this.ask("chat.set_mode", { mode });
+  }
+
+  // ---- people and stage
+
+  invite(personId: string): Promise<boolean> {
+    return this.ask("stage.invite", { person_id: personId });
+  }
+
+  mute(personId: string): Promise<boolean> {
+    return this.ask("person.mute", { person_id: personId });
+  }
+
+  unmute(personId: string): Promise<boolean> {
+    return this.ask("person.unmute", { person_id: personId });
+  }
+
+  remove(personId: string): Promise<boolean> {
+    return this.ask("person.remove", { person_id: personId });
+  }
+
+  sendOffStage(personId: string): Promise<boolean> {
+    return this.ask("stage.leave", { person_id: personId });
+  }
+
+  async enterStage(): Promise<boolean> {
+    const entered = await this.ask("stage.enter", {});
+    if (entered) await this.connection.readyToPublish();
+    return entered;
+  }
+
+  async leaveStage(): Promise<boolean> {
+    await this.connection.devices.allOff();
+    return this.ask("stage.leave", {});
+  }
+
+  /** Switches a device; the first one on brings its owner to the stage. */
+  async toggle(device: OwnDevice): Promise<void> {
+    const { room } = this.view.getState();
+    const onStage = room?.stage.on_stage.some((one) => one.person_id === room.me.person_id) ?? false;
+    if (!onStage && !this.connection.devices.isOn(device) && !(await this.enterStage())) return;
+    await this.connection.switchDevice(device);
+  }
+
+  // ---- the session and its timeline
+
+  startSession(): Promise<boolean> {
+    return this.ask("session.start", {});
+  }
+
+  endSession(): Promise<boolean> {
+    return this.ask("session.end", {});
+  }
+
+  takeOver(): Promise<boolean> {
+    return this.ask("playback.take_over", {});
+  }
+
+  handBack(where: HandBack): Promise<boolean> {
+    return this.ask("playback.hand_back", { where });
+  }
+
+  skipTo(itemId: string): Promise<boolean> {
+    return this.ask("playback.skip_to", { item_id: itemId });
+  }
+
+  extendBuffer(seconds: number): Promise<boolean> {
+    return this.ask("playback.extend_buffer", { seconds });
+  }
+
+  launchCta(ctaId: string): Promise<boolean> {
+    return this.ask("cta.launch", { cta_id: ctaId });
+  }
+
+  // ---- sound, sight, coming and going
+
+  setSound(change: Partial<Sound>): void {
+    const sound = { ...this.view.getState().sound, ...change };
+    this.view.setState({ sound });
+    this.kept.put("room.sound", JSON.stringify({ muted: sound.muted, volume: sound.volume }));
+  }
+
+  show(slot: number, height: number): void {
+    this.connection.show(slot, height);
+  }
+
+  leave(): void {
+    this.flush();
+    this.connection.leave();
+  }
+
+  enterAgain(): Promise<void> {
+    return this.connection.enterAgain();
+  }
+
+  dismissToast(): void {
+    this.view.setState({ toast: null });
+  }
+
+  /** True when the server did it; otherwise the page says why not. */
+  private async ask<Name extends RequestName>(name: Name, payload: Payload<Name>): Promise<boolean> {
+    try {
+      await this.connection.request(name, payload);
+      return true;
+    } catch (error) {
+      if (error instanceof RequestRefused) this.say(error.message);
+      else if (error instanceof RequestLost) this.say(this.words.notSent());
+      else throw error;
+      return false;
+    }
+  }
+
+  private say(text: string): void {
+    this.toasts += 1;
+    const id = this.toasts;
+    this.view.setState({ toast: { id, text } });
+    this.timers.after(TOAST_MS, () => {
+      if (this.view.getState().toast?.id === id) this.view.setState({ toast: null });
+    });
+  }
+}

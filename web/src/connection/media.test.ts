@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { MediaStreams, Transport } from "../room/view";
+import { MediaLink } from "./media";
+
+class FakeStream {
+  readonly tracks: readonly unknown[];
+  constructor(tracks: readonly unknown[]) {
+    this.tracks = tracks;
+  }
+}
+
+class FakePeer extends EventTarget {
+  connectionState = "new";
+  localDescription: { sdp: string } | null = null;
+  remote: string | null = null;
+  readonly lines: { kind: string; direction: string; sent: unknown }[] = [];
+
+  addTransceiver(kind: string, { direction }: { direction: string }) {
+    const line = { kind, direction, sent: null as unknown };
+    this.lines.push(line);
+    const sender = {
+      replaceTrack: async (track: unknown) => {
+        line.sent = track;
+      },
+    };
+    return { receiver: { track: `${kind}-${this.lines.length - 1}` }, sender };
+  }
+
+  async setLocalDescription(): Promise<void> {
+    this.localDescription = { sdp: this.lines.map((line) => `${line.kind} ${line.direction}`).join("\n") };
+  }
+
+  async setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
+    this.remote = sdp;
+  }
+
+  become(state: string): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+
+  close(): void {
+    this.connectionState = "closed";
+  }
+}
+
+const peers: FakePeer[] = [];
+const states: Transport[] = [];
+const streams: MediaStreams[] = [];
+
+function link(): MediaLink {
+  const events = {
+    transport: (state: Transport) => states.push(state),
+    streams: (all: MediaStreams) => streams.push(all),
+  };
+  return new MediaLink(events, () => {
+    const peer = new FakePeer();
+    peers.push(peer);
+    return peer as unknown as RTCPeerConnection;
+  });
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("MediaStream", FakeStream);
+  for (const list of [peers, states, streams]) list.length = 0;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const SLOTS = { audio: 2, video: 2 };
+const answer = async () => "answer";
+
+describe("an offer", () => {
+  it("receives audio slots first, then video slots, and sends nothing for a viewer", async () => {
+    let offered = "";
+    await link().connect(SLOTS, "receive_only", async (sdp) => {
+      offered = sdp;
+      return "answer";
+    });
+    expect(offered.split("\n")).toEqual([
+      "audio recvonly",
+      "audio recvonly",
+      "video recvonly",
+      "video recvonly",
+    ]);
+    expect(peers[0]?.remote).toBe("answer");
+  });
+
+  it("has two empty send-only sections for whoever may publish, which carry what is on", async () => {
+    const media = link();
+    const camera = { kind: "video" } as MediaStreamTrack;
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[0]?.lines.slice(4)).toEqual([
+      { kind: "audio", direction: "sendonly", sent: null },
+      { kind: "video", direction: "sendonly", sent: null },
+    ]);
+    await media.send({ audio: null, video: camera });
+    expect(peers[0]?.lines[5]?.sent).toBe(camera);
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[1]?.lines[5]?.sent).toBe(camera);
+  });
+
+  it("puts the sound and picture of slot 0 together, so that they stay together", async () => {
+    await link().connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    expect(streams[0]?.programme).toEqual(new FakeStream(["audio-0", "video-2"]));
+    expect(streams[0]?.faces[1]).toEqual(new FakeStream(["video-3"]));
+  });
+});
+
+describe("a new peer", () => {
+  it("replaces the old one only once it is connected", async () => {
+    const media = link();
+    await media.connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    await media.connect(SLOTS, "receive_only", answer);
+    expect(peers[0]?.connectionState).toBe("connected");
+    expect(streams).toHaveLength(1);
+    peers[1]?.become("connected");
+    expect(peers[0]?.connectionState).toBe("closed");
+    expect(streams).toHaveLength(2);
+  });
+
+  it("that never connects has failed after eight seconds", async () => {
+    await link().connect(SLOTS, "receive_only", answer);
+    vi.advanceTimersByTime(8_000);
+    expect(states).toEqual(["connecting", "failed"]);
+  });
+
+  it("whose offer is refused is dropped, and the refusal told", async () => {
+    const media = link();
+    await expect(
+      media.connect(SLOTS, "receive_only", () => Promise.reject(new Error("room_full"))),
+    ).rejects.toThrow("room_full");
+    expect(peers[0]?.connectionState).toBe("closed");
+  });
+});
+
+describe("a transport that breaks", () => {
+  it("has two seconds to come back by itself", async () => {
+    await link().connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    peers[0]?.become("disconnected");
+    vi.advanceTimersByTime(1_900);
+    peers[0]?.become("connected");
+    vi.advanceTimersByTime(60_000);
+    expect(states).not.toContain("failed");
+    peers[0]?.become("disconnected");
+    vi.advanceTimersByTime(2_000);
+    expect(states.at(-1)).toBe("failed");
+  });
+
+  it("of an old peer does not matter any more", async () => {
+    const media = link();
+    await media.connect(SLOTS, "receive_only", answer);
+    await media.connect(SLOTS, "receive_only", answer);
+    peers[1]?.become("connected");
+    peers[0]?.become("failed");
+    expect(states.at(-1)).toBe("connected");
+  });
+});

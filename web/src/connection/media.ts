@@ -1,0 +1,175 @@
+/**
+ * The media half of a connection: one peer connection at a time.
+ *
+ *     connect ──► connecting ──► connected ──► (lost) failed ──► connect again by whoever owns this
+ *
+ * Invariant: slot k of a kind is the k-th receive-only section of that kind, audio first, then video; what we
+ * publish follows in two send-only sections that stay empty until a device is switched on, so that switching
+ * a camera never negotiates. The server replaces the peer of an earlier offer, so a new peer replaces the old
+ * one here too, but only once it is connected: the last picture stays until then.
+ */
+import { type MediaStreams, NO_STREAMS, type Transport } from "../room/view";
+import type { Slots } from "../wire";
+
+export type Publishing = "receive_only" | "publish";
+
+export interface MediaEvents {
+  transport(state: Transport): void;
+  streams(streams: MediaStreams): void;
+}
+
+export type OwnTracks = { readonly audio: MediaStreamTrack | null; readonly video: MediaStreamTrack | null };
+
+/** How long a disconnected transport may take to come back by itself. */
+const DISCONNECTED_MS = 2_000;
+const CONNECT_MS = 8_000;
+const VIDEO_MAX_BPS = 2_000_000;
+
+interface Peer {
+  readonly pc: RTCPeerConnection;
+  readonly streams: MediaStreams;
+  readonly publishing: Publishing;
+  readonly audio: RTCRtpSender | null;
+  readonly video: RTCRtpSender | null;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+export class MediaLink {
+  private present: Peer | null = null;
+  private coming: Peer | null = null;
+  private own: OwnTracks = { audio: null, video: null };
+  private readonly events: MediaEvents;
+  private readonly makePeer: () => RTCPeerConnection;
+
+  constructor(events: MediaEvents, makePeer: () => RTCPeerConnection = defaultPeer) {
+    this.events = events;
+    this.makePeer = makePeer;
+  }
+
+  /** What the newest peer was offered for. */
+  get publishing(): Publishing {
+    return (this.coming ?? this.present)?.publishing ?? "receive_only";
+  }
+
+  /** Offers anew. Throws what `offer` throws; a failing transport is told by `events` instead. */
+  async connect(
+    slots: Slots,
+    publishing: Publishing,
+    offer: (sdp: string) => Promise<string>,
+  ): Promise<void> {
+    this.drop(this.coming);
+    const peer = buildPeer(this.makePeer(), slots, publishing);
+    this.coming = peer;
+    this.watch(peer);
+    this.events.transport("connecting");
+    try {
+      await carry(peer, this.own);
+      await peer.pc.setLocalDescription();
+      const answer = await offer(peer.pc.localDescription?.sdp ?? "");
+      if (this.coming === peer) await peer.pc.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch (error) {
+      if (this.coming !== peer) return;
+      this.drop(peer);
+      this.coming = null;
+      throw error;
+    }
+  }
+
+  /** Sends these tracks from now on; null sends nothing of that kind. */
+  async send(own: OwnTracks): Promise<void> {
+    this.own = own;
+    for (const peer of [this.present, this.coming]) if (peer !== null) await carry(peer, own);
+  }
+
+  close(): void {
+    this.drop(this.coming);
+    this.drop(this.present);
+    this.coming = null;
+    this.present = null;
+    this.events.streams(NO_STREAMS);
+    this.events.transport("none");
+  }
+
+  private watch(peer: Peer): void {
+    const { pc } = peer;
+    peer.timer = setTimeout(() => this.failed(peer), CONNECT_MS);
+    pc.addEventListener("connectionstatechange", () => {
+      clearTimeout(peer.timer);
+      if (pc.connectionState === "connected") this.connected(peer);
+      else if (pc.connectionState === "failed") this.failed(peer);
+      else if (pc.connectionState === "disconnected") {
+        peer.timer = setTimeout(() => this.failed(peer), DISCONNECTED_MS);
+      } else peer.timer = setTimeout(() => this.failed(peer), CONNECT_MS);
+    });
+  }
+
+  private connected(peer: Peer): void {
+    if (this.coming === peer) {
+      this.drop(this.present);
+      this.present = peer;
+      this.coming = null;
+      this.events.streams(peer.streams);
+    }
+    if (this.present === peer && this.coming === null) this.events.transport("connected");
+  }
+
+  private failed(peer: Peer): void {
+    clearTimeout(peer.timer);
+    const wanted = this.coming ?? this.present;
+    if (wanted === peer && peer.pc.connectionState !== "closed") this.events.transport("failed");
+  }
+
+  private drop(peer: Peer | null): void {
+    if (peer === null) return;
+    clearTimeout(peer.timer);
+    peer.pc.close();
+  }
+}
+
+/** Puts the tracks in; a peer that is closed meanwhile carries nothing. */
+async function carry(peer: Peer, own: OwnTracks): Promise<void> {
+  try {
+    await Promise.all([peer.audio?.replaceTrack(own.audio), peer.video?.replaceTrack(own.video)]);
+  } catch (error) {
+    if (peer.pc.signalingState !== "closed") throw error;
+  }
+}
+
+function defaultPeer(): RTCPeerConnection {
+  return new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+}
+
+function buildPeer(pc: RTCPeerConnection, slots: Slots, publishing: Publishing): Peer {
+  const audio = receivers(pc, "audio", slots.audio);
+  const video = receivers(pc, "video", slots.video);
+  const streams: MediaStreams = {
+    programme: streamOf([audio[0], video[0]]),
+    voices: audio.map((track, slot) => (slot === 0 ? null : streamOf([track]))),
+    faces: video.map((track, slot) => (slot === 0 ? null : streamOf([track]))),
+  };
+  const sends = publishing === "publish" ? senders(pc) : { audio: null, video: null };
+  return { pc, streams, publishing, ...sends, timer: undefined };
+}
+
+function receivers(
+  pc: RTCPeerConnection,
+  kind: "audio" | "video",
+  count: number,
+): readonly MediaStreamTrack[] {
+  return Array.from(
+    { length: count },
+    () => pc.addTransceiver(kind, { direction: "recvonly" }).receiver.track,
+  );
+}
+
+function senders(pc: RTCPeerConnection): { audio: RTCRtpSender; video: RTCRtpSender } {
+  const video = { direction: "sendonly", sendEncodings: [{ maxBitrate: VIDEO_MAX_BPS }] } as const;
+  return {
+    audio: pc.addTransceiver("audio", { direction: "sendonly" }).sender,
+    video: pc.addTransceiver("video", { ...video, sendEncodings: [...video.sendEncodings] }).sender,
+  };
+}
+
+function streamOf(tracks: readonly (MediaStreamTrack | undefined)[]): MediaStream {
+  return new MediaStream(tracks.filter((track) => track !== undefined));
+}

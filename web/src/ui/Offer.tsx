@@ -1,0 +1,69 @@
+/** CTAs under the programme, never over it. What a reader hides stays hidden on this page. */
+import { useState } from "react";
+import type { Cta } from "../wire";
+import { useRoom, useSay } from "./context";
+import { Icon } from "./icons";
+
+export function Offers() {
+  const ctas = useRoom((room) => room.ctas);
+  const mayHost = useRoom((room) => room.me.may_host);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const shown = ctas.filter((cta) => !hidden.has(cta.cta_id));
+  return (
+    <div className="offers">
+      {shown.map((cta) => (
+        <Offer
+          key={cta.cta_id}
+          cta={cta}
+          look={mayHost ? "seen" : "offered"}
+          onHide={() => setHidden(new Set([...hidden, cta.cta_id]))}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface OfferProps {
+  readonly cta: Cta;
+  readonly look: "offered" | "seen";
+  readonly onHide: () => void;
+}
+
+function Offer({ cta, look, onHide }: OfferProps) {
+  const say = useSay();
+  const safe = cta.url.startsWith("https://");
+  return (
+    <aside className={`offer ${look}`} aria-label={say("room.region.offer")} data-testid="cta">
+      <span className="pic" aria-hidden="true">
+        <Icon name="tag" large="large" />
+      </span>
+      <div className="offer-words">
+        <strong>{cta.title}</strong>
+        <p>{look === "seen" ? say("cta.shownToAll") : cta.text}</p>
+      </div>
+      {safe && (
+        <a
+          className={look === "seen" ? "btn secondary" : "btn primary"}
+          href={cta.url}
+          target="_blank"
+          rel="noopener noreferrer"
+        >
+          {cta.label}
+          <span className="sr"> ({say("cta.newWindow")})</span>
+          <Icon name="out" />
+        </a>
+      )}
+      {look === "offered" && (
+        <button
+          type="button"
+          className="btn quiet icon"
+          onClick={onHide}
+          aria-label={say("cta.hide")}
+          title={say("cta.hide")}
+        >
+          <Icon name="x" />
+        </button>
+      )}
+    </aside>
+  );
+}
