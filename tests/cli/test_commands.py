@@ -1,0 +1,150 @@
+"""The other commands: settings, refusals and exit codes, `doctor`, and what `serve` needs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from room_server.config import Settings, load
+from room_server.doctor import machine, network
+from room_server.doctor.command import as_text, examine, worst
+from room_server.doctor.finding import Finding, Status
+from room_server.http.texts import LANGUAGES, texts
+from room_server.storage import Database
+from tests.cli.programs import run
+
+CHECKS = ["http_port", "udp_port", "udp_reach", "clock", "disk", "database", "codecs", "certificate"]
+
+
+def settings(folder: Path, **kind: object) -> Settings:
+    free: dict[str, object] = {"data_dir": folder / "data", "port": 0, "udp_port": 0}
+    return load(**(free | kind))
+
+
+async def test_doctor_says_of_each_check_how_it_stands(tmp_path: Path) -> None:
+    done = await run("doctor", "--json", folder=tmp_path, ROOM_PORT="0", ROOM_UDP_PORT="0")
+    said = json.loads(done.out)
+    assert [check["check"] for check in said["checks"]] == CHECKS
+    assert all(check["status"] in ("ok", "warn", "fail") and check["text"] for check in said["checks"])
+    failed = [check for check in said["checks"] if check["status"] == "fail"]
+    assert (said["status"] == "fail", done.code) == (bool(failed), int(bool(failed)))
+
+
+async def test_doctor_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+    done = await run("doctor", folder=tmp_path, ROOM_DATA_DIR="data", ROOM_PORT="0", LC_ALL="fr_FR.UTF-8")
+    assert done.code == 1
+    assert "✗ Le dossier de données data n’est pas accessible en écriture" in done.out
+    assert "ROOM_DATA_DIR" in done.out
+
+
+def test_every_finding_has_words_in_both_languages(tmp_path: Path) -> None:
+    findings = examine(settings(tmp_path))
+    for language in LANGUAGES:
+        assert as_text(findings, language).count("\n") == len(CHECKS)
+    assert worst([]) is Status.OK
+    assert worst([Finding("disk", Status.OK, "ok"), Finding("disk", Status.WARN, "little")]) is Status.WARN
+    with pytest.raises(KeyError):
+        texts().page(Finding("disk", Status.OK, "no such outcome").text_key, "en")
+
+
+def test_a_taken_port_fails(tmp_path: Path) -> None:
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        udp.bind(("127.0.0.1", 0))
+        held = settings(tmp_path, port=tcp.getsockname()[1], udp_port=udp.getsockname()[1])
+        # The listener never answers over HTTP, so it is no server of ours.
+        assert network.http_port(held).status is Status.FAIL
+        assert network.udp_port(held).status is Status.FAIL
+    assert network.http_port(held).status is Status.OK
+    assert network.udp_port(held).status is Status.OK
+
+
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.1", Status.WARN), ("127.0.0.2", Status.WARN)])
+def test_an_advertised_address_is_tried(tmp_path: Path, address: str, status: Status) -> None:
+    (finding,) = network.advertised(settings(tmp_path, advertise=address))
+    assert finding.status is status
+    assert finding.outcome == ("loopback" if address == "127.0.0.1" else "silent")
+
+
+async def test_a_database_that_is_damaged_or_too_new_fails(tmp_path: Path) -> None:
+    checked = settings(tmp_path)
+    checked.data_dir.mkdir()
+    assert machine.database(checked).outcome == "new"
+    await (await Database.open(checked.database_path)).close()
+    assert machine.database(checked).outcome == "ok"
+
+    with sqlite3.connect(checked.database_path) as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999_future'")
+    file.close()
+    assert machine.database(checked).outcome == "too_new"
+
+    checked.database_path.write_bytes(b"this is no database" * 300)
+    assert machine.database(checked).status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "status"),
+    [
+        ({}, "loopback", Status.OK),
+        ({"host": "0.0.0.0"}, "none", Status.WARN),
+        ({"host": "0.0.0.0", "public_url": "https://room.test"}, "proxy", Status.OK),
+        ({"tls_certificate": "missing.pem", "tls_key": "missing.key"}, "unusable", Status.FAIL),
+    ],
+)
+def test_https_is_judged_by_who_can_reach_the_server(
+    tmp_path: Path, kind: dict[str, object], outcome: str, status: Status
+) -> None:
+    finding = network.certificate(settings(tmp_path, **kind))
+    assert (finding.outcome, finding.status) == (outcome, status)
+
+
+async def test_serve_tells_wrong_settings_by_name_and_never_their_value(tmp_path: Path) -> None:
+    done = await run("serve", folder=tmp_path, ROOM_PORT="many", ROOM_KEY="short-secret")
+    assert done.code == 2
+    assert "ROOM_PORT" in done.err
+    assert "short-secret" not in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_serve_tells_a_settings_file_that_is_missing(tmp_path: Path) -> None:
+    done = await run("serve", folder=tmp_path, ROOM_CONFIG="nowhere.env")
+    assert (done.code, "nowhere.env" in done.err) == (2, True)
+
+
+async def test_a_probe_of_a_link_that_leads_nowhere_exits_with_its_code(tmp_path: Path) -> None:
+    done = await run("probe", "http://127.0.0.1:9/a/nowhere", "--seconds", "1", folder=tmp_path)
+    assert done.code == 3
+    assert done.err.strip()
+    assert "Traceback" not in done.err
+
+
+def test_secrets_come_from_files_and_settings_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+    (tmp_path / "room.env").write_text(
+        "ROOM_PORT=9001\nROOM_ADVERTISE=192.0.2.1, 2001:db8::1\nROOM_HOST=0.0.0.0\n"
+    )
+    monkeypatch.setenv("ROOM_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("ROOM_CONFIG", str(tmp_path / "room.env"))
+    monkeypatch.setenv("ROOM_HOST", "127.0.0.1")
+
+    read = load()
+
+    assert read.key is not None
+    assert read.key.get_secret_value() == "k" * 40
+    assert read.port == 9001
+    assert [str(address) for address in read.advertise] == ["192.0.2.1", "2001:db8::1"]
+    assert read.host == "127.0.0.1", "a variable outranks the file"
+    assert "k" * 40 not in repr(read)
+
+
+async def test_help_and_version_come_at_once(tmp_path: Path) -> None:
+    assert "demo" in (await run("--help", folder=tmp_path)).out
+    assert (await run("--version", folder=tmp_path)).out.strip() == "0.1.0"

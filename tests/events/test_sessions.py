@@ -1,0 +1,103 @@
+"""Events and sessions as they are stored: what is due, what is on air, and what may follow what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from room_server.errors import Refused
+from room_server.events.rules import ChatMode, RoomType, SessionState
+from room_server.events.service import EventPlan, SessionPlan
+from room_server.ids import EventId, SessionId
+from tests.kit.clock import FakeClock
+from tests.kit.server import ServerUnderTest
+
+
+async def test_a_session_comes_back_as_it_was_planned(
+    timed_server: ServerUnderTest, clock: FakeClock
+) -> None:
+    planned = await timed_server.session(
+        starts_in_s=90, room_type=RoomType.AUTOMATED, chat_mode=ChatMode.MODERATED, title="Second date"
+    )
+    found = await timed_server.running.events.session(planned.session_id)
+    assert found == planned
+    assert found.starts_at == clock.now() + timedelta(seconds=90)
+    assert found.opens_at == found.starts_at - timedelta(minutes=15)
+
+
+async def test_an_automated_session_is_due_from_its_second_on_and_once(
+    timed_server: ServerUnderTest, clock: FakeClock
+) -> None:
+    events, database = timed_server.running.events, timed_server.running.database
+    await timed_server.session(starts_in_s=-5, room_type=RoomType.LIVE)
+    planned = await timed_server.session(starts_in_s=1_000, room_type=RoomType.AUTOMATED)
+    assert await events.next_start() == planned.starts_at
+    assert list(await events.due_sessions(planned.starts_at - timedelta(microseconds=1))) == []
+    assert [one.session_id for one in await events.due_sessions(planned.starts_at)] == [planned.session_id]
+
+    async with database.transaction() as tx:
+        on_air = await events.set_state(tx, planned.session_id, SessionState.ON_AIR)
+
+    assert on_air.started_at == clock.now()
+    assert list(await events.due_sessions(planned.starts_at)) == []
+    assert await events.next_start() is None
+    assert list(await events.on_air()) == [on_air]
+
+
+async def test_a_session_is_started_by_one_of_two(timed_server: ServerUnderTest) -> None:
+    events, database = timed_server.running.events, timed_server.running.database
+    planned = await timed_server.session()
+
+    async def start() -> None:
+        async with database.transaction() as tx:
+            await events.set_state(tx, planned.session_id, SessionState.ON_AIR)
+
+    await start()
+    with pytest.raises(Refused):
+        await start()
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime"])
+async def test_a_time_zone_that_nobody_knows_is_refused(server: ServerUnderTest, zone: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await server.session(time_zone=zone)
+    assert refused.value.code == "unknown_time_zone"
+
+
+async def test_what_does_not_exist_is_refused(server: ServerUnderTest) -> None:
+    events = server.running.events
+    with pytest.raises(Refused) as refused:
+        await events.session(SessionId("nothing"))
+    assert refused.value.code == "unknown_session"
+    plan = SessionPlan(
+        room_type=RoomType.LIVE,
+        starts_at=server.running.clock.now(),
+        time_zone="UTC",
+        planned_length_s=60,
+    )
+    with pytest.raises(Refused) as refused:
+        await events.create_session(EventId("nothing"), plan)
+    assert refused.value.code == "unknown_event"
+
+
+async def test_sessions_of_a_workspace_keep_the_order_in_which_they_were_made(
+    server: ServerUnderTest,
+) -> None:
+    running = server.running
+    workspace = await running.workspaces.create("Ours")
+    made = []
+    for number in range(5):
+        event = await running.events.create_event(workspace, EventPlan(title=f"Event {number}"))
+        plan = SessionPlan(
+            room_type=RoomType.LIVE,
+            starts_at=running.clock.now() - timedelta(hours=number),
+            time_zone="UTC",
+            planned_length_s=60,
+        )
+        made.append((await running.events.create_session(event, plan)).session_id)
+    await server.session()
+
+    assert [one.session_id for one in await running.events.of_workspace(workspace)] == made
+    assert await running.workspaces.named("Ours") == workspace
+    assert await running.workspaces.named("Theirs") is None

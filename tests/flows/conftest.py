@@ -1,0 +1,65 @@
+"""Fixtures of the flow tests: a demo server, and browsers that are closed whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.browsers import Engine, Tab, open_tab
+from tests.flows.server import Demo
+from tests.flows.sound import sound_device
+
+PICTURES = Path(__file__).parents[1] / "output"
+
+OpenTab = Callable[..., Tab]
+
+
+@pytest.fixture(scope="session")
+def loudspeaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with sound_device(tmp_path_factory.mktemp("sound")):
+        yield
+
+
+@pytest.fixture
+def opens(request: pytest.FixtureRequest, loudspeaker: None) -> Iterator[OpenTab]:
+    """Open tabs; after a failure what each showed is in tests/output/."""
+    tabs: list[Tab] = []
+
+    def open_one(engine: Engine, url: str, **kind: object) -> Tab:
+        tab = open_tab(engine, **kind)  # type: ignore[arg-type]
+        tabs.append(tab)
+        tab.open(url)
+        return tab
+
+    failures = request.session.testsfailed
+    yield open_one
+    for index, tab in enumerate(tabs):
+        if request.session.testsfailed > failures or getattr(request.node, "failed", False):
+            tab.picture(PICTURES / f"{request.node.name}-{index}-{tab.engine}.png")
+        tab.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed:
+        item.failed = True  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Start demo servers that are stopped at the end."""
+    running: list[Demo] = []
+
+    def start(starts_in_s: int = 5, participants: int = 6) -> Demo:
+        server = Demo(tmp_path / f"data{len(running)}", starts_in_s=starts_in_s, participants=participants)
+        running.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in running:
+        server.stop()

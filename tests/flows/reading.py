@@ -1,0 +1,45 @@
+"""What a browser saw and heard as figures: position error, and the skew between picture and sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.flows.browsers import Tab
+
+SCRIPT = (Path(__file__).parent / "reading.js").read_text()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Strips read as (epoch ms, strip ms), and the epoch ms at which ticks began."""
+
+    frames: tuple[tuple[float, float], ...]
+    ticks: tuple[float, ...]
+    misread: int
+    size: tuple[int, int]
+
+    def position_error_ms(self, started_at: datetime) -> float:
+        """Return the median of how far behind (+) or ahead (−) of the session's clock the picture was."""
+        start_ms = started_at.timestamp() * 1000
+        return median(at - start_ms - strip for at, strip in self.frames)
+
+    def skew_ms(self) -> float:
+        """Return the median of how much later (+) the picture was shown than the sound that belongs to it."""
+        late_picture = median(at - strip for at, strip in self.frames)
+        late_sound = median(at - 1000 * round((at - late_picture) / 1000) for at in self.ticks)
+        return late_picture - late_sound
+
+
+def read(tab: Tab, seconds: float) -> Reading:
+    """Watch and listen for `seconds`."""
+    answer: dict[str, Any] = tab.run_async(SCRIPT, seconds, timeout_s=seconds + 30)
+    return Reading(
+        tuple((at, strip) for at, strip in answer["frames"]),
+        tuple(answer["ticks"]),
+        answer["misread"],
+        (answer["size"][0], answer["size"][1]),
+    )

@@ -1,0 +1,71 @@
+"""Every page in both languages, at three widths, light and dark: accessible, and nothing sticks out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.flows.browsers import Engine, Tab
+from tests.flows.conftest import PICTURES, OpenTab
+from tests.flows.people import film_moves, in_the_room
+from tests.flows.server import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+JOIN = {"en": "Join", "fr": "Entrer dans la salle"}
+
+
+def violations(tab: Tab) -> list[str]:
+    """Return what axe finds against WCAG 2.2 A and AA."""
+    tab.run(AXE.read_text())
+    found = tab.run_async(
+        """
+        const done = arguments[0];
+        const rules = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] };
+        axe.run(document, rules).then((result) =>
+          done(result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`)));
+        """
+    )
+    return [str(line) for line in found]
+
+
+def sticks_out(tab: Tab) -> bool:
+    return bool(tab.run("return document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("who", ["participant", "host"])
+def test_pages_are_accessible_and_fit(
+    language: str, who: str, demo: Callable[..., Demo], opens: OpenTab
+) -> None:
+    """French and English, from a phone's width up, axe without violations."""
+    session = demo(starts_in_s=1).session("automated")
+    link = session.hosts[0] if who == "host" else session.participants[0]
+    tab = opens(Engine.CHROMIUM, link, language=language)
+    look_at(tab, f"access-{who}-{language}")
+    tab.press(JOIN[language])
+    in_the_room(tab)
+    film_moves(tab)
+    look_at(tab, f"room-{who}-{language}")
+
+
+def look_at(tab: Tab, name: str) -> None:
+    for width, height, scheme in (
+        (1280, 800, "light"),
+        (1280, 800, "dark"),
+        (390, 844, "light"),
+        (320, 640, "dark"),
+    ):
+        tab.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        tab.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
+        tab.picture(PICTURES / f"{name}-{width}-{scheme}.png")
+        assert not sticks_out(tab), f"{name} at {width} px is wider than the page"
+        assert violations(tab) == [], f"{name} at {width} px, {scheme}"

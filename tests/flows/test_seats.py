@@ -1,0 +1,48 @@
+"""One link, one live connection, as people meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.flows.browsers import Engine
+from tests.flows.conftest import OpenTab
+from tests.flows.people import count, in_the_room, join
+from tests.flows.server import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_second_device_is_asked_and_the_first_is_told(demo: Callable[..., Demo], opens: OpenTab) -> None:
+    """ROOM-2, CAL-10: *continue here* moves the seat; the first page says so and stays closed."""
+    link = demo().session("live").participants[0]
+    first = opens(Engine.CHROMIUM, link)
+    join(first)
+    second = opens(Engine.FIREFOX, link)
+    second.press("Join")
+    second.see("Chrom")
+    second.press("Continue here")
+    in_the_room(second)
+
+    first.see("You are now watching on another device")
+    assert count(second).startswith("1 ")
+    first.reload()
+    first.see("Join")
+
+
+def test_opening_the_link_takes_nothing(demo: Callable[..., Demo], opens: OpenTab) -> None:
+    """ROOM-1: a page that is only opened, scripts and all, leaves the seat to whoever presses."""
+    link = demo().session("live").participants[0]
+    scanner = opens(Engine.CHROMIUM, link)
+    scanner.see("Join")
+    person = opens(Engine.FIREFOX, link)
+    join(person)
+    assert count(person).startswith("1 ")
+
+
+def test_a_link_that_leads_nowhere_says_so(demo: Callable[..., Demo], opens: OpenTab) -> None:
+    link = demo().session("live").participants[0]
+    tab = opens(Engine.CHROMIUM, link[:-4] + "AAAA", language="fr")
+    assert not tab.sees("Entrer dans la salle")
+    assert tab.run("return document.documentElement.lang") == "fr"

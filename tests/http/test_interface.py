@@ -1,0 +1,107 @@
+"""The documented interface is the served one: OpenAPI 3.1, checked by a generator of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.kit.server import ServerUnderTest, start_server
+
+OPERATIONS = {
+    ("GET", "/a/{token}"),
+    ("POST", "/api/join"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/api/openapi.json"),
+    ("GET", "/api/docs"),
+}
+
+
+async def test_every_operation_is_documented(server: ServerUnderTest) -> None:
+    document = (await server.ask("GET", "/api/openapi.json")).body
+    assert document["openapi"].startswith("3.1")
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert described == OPERATIONS
+    served = {
+        (route.method, route.resource.canonical)
+        for route in server.running.app.router.routes()
+        if route.resource is not None and not route.resource.canonical.startswith(("/static", "/socket.io"))
+    }
+    assert {(method, path) for method, path in served if method != "HEAD"} == OPERATIONS
+
+
+async def test_the_join_documents_every_refusal_of_the_interface(server: ServerUnderTest) -> None:
+    document = (await server.ask("GET", "/api/openapi.json")).body
+    responses = document["paths"]["/api/join"]["post"]["responses"]
+    codes = {
+        code
+        for response in responses.values()
+        for media in response["content"].values()
+        for part in media["schema"].get("allOf", ())
+        for code in part.get("properties", {}).get("code", {}).get("enum", ())
+    }
+    assert codes >= {
+        "unknown_link",
+        "removed",
+        "link_revoked",
+        "session_cancelled",
+        "session_over",
+        "link_frozen",
+        "not_open_yet",
+        "seat_taken",
+        "room_full",
+        "rate_limited",
+        "storage_full",
+        "malformed",
+    }
+
+
+async def test_the_documentation_page_needs_nothing_from_elsewhere(server: ServerUnderTest) -> None:
+    page = await server.ask("GET", "/api/docs", headers={"Accept-Language": "fr"})
+    assert page.status == 200
+    assert "/api/join" in page.text
+    assert "Interface HTTP" in page.text
+    assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page.text)
+    assert "<script" not in page.text
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS - {("GET", "/api/docs")}))
+async def test_answers_to_made_up_requests_are_as_documented(tmp_path: Path, method: str, path: str) -> None:
+    async with start_server(tmp_path, joins_per_minute=100_000, unknown_links_per_minute=100_000) as server:
+        document = (await server.ask("GET", "/api/openapi.json")).body
+        await asyncio.to_thread(_examine, document, method, path, server.url)
+
+
+def _examine(document: dict[str, Any], method: str, path: str, url: str) -> None:
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+    asked = 0
+
+    @given(case=operation.as_strategy())
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def conforms(case: schemathesis.Case[Any]) -> None:
+        nonlocal asked
+        asked += 1
+        case.call_and_validate(
+            base_url=url,
+            checks=[
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ],
+        )
+
+    conforms()
+    assert asked > 0

@@ -1,0 +1,79 @@
+"""Somebody in a room: joins as a browser does, holds the Socket.IO connection, has media through `Peers`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from tests.load.peers import Peers
+from tests.load.room_socket import Refused, RoomSocket
+
+TRIES = 4
+TRY_AGAIN_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """`peer` is the id in the load client, `began_ns` when the HTTP request was made."""
+
+    peer: int
+    socket: RoomSocket
+    snapshot: dict[str, Any]
+    began_ns: int
+
+
+async def enter(http: aiohttp.ClientSession, link: str, peer: int) -> Attendee:
+    """Take the link's seat and connect, trying again as the web client does.
+
+    Raise `Refused` with the server's code when it refused every time.
+    """
+    began_ns = time.time_ns()
+    device_key = secrets.token_urlsafe(24)
+    for _ in range(TRIES - 1):
+        with suppress(Refused):
+            return await _enter_once(http, link, peer, device_key, began_ns)
+        await asyncio.sleep(TRY_AGAIN_AFTER_S)
+    return await _enter_once(http, link, peer, device_key, began_ns)
+
+
+async def _enter_once(
+    http: aiohttp.ClientSession, link: str, peer: int, device_key: str, began_ns: int
+) -> Attendee:
+    address = urlsplit(link)
+    request = {"token": address.path.rsplit("/", 1)[-1], "device_key": device_key, "take_over": False}
+    origin = f"{address.scheme}://{address.netloc}"
+    async with http.post(f"{origin}/api/join", json=request) as response:
+        reply = await response.json(content_type=None)
+        if response.status != 200:
+            raise Refused(f"join: {response.status} {reply.get('code')}")
+    socket = await RoomSocket.connect(http, str(reply["signalling_url"]), str(reply["ticket"]))
+    return Attendee(peer, socket, await socket.snapshot(), began_ns)
+
+
+async def view(attendee: Attendee, peers: Peers) -> None:
+    """Offer as many receive slots as the room has and wait until connected."""
+    slots = attendee.snapshot["slots"]
+    offer = await peers.viewer(attendee.peer, slots["audio"], slots["video"])
+    await _connect(attendee, peers, offer)
+
+
+async def publish(attendee: Attendee, peers: Peers, mode: str) -> None:
+    """Go on stage and send the reference stream; `mode` is `burst` or `paced`."""
+    await attendee.socket.request("stage.enter")
+    slots = attendee.snapshot["slots"]
+    offer = await peers.publisher(attendee.peer, slots["audio"], slots["video"], mode)
+    await _connect(attendee, peers, offer)
+    peers.publish()
+
+
+async def _connect(attendee: Attendee, peers: Peers, offer: str) -> None:
+    answer = await attendee.socket.request("media.offer", sdp=offer)
+    peers.answer(attendee.peer, answer["sdp"])
+    await peers.instant("connected", attendee.peer)

@@ -1,0 +1,94 @@
+"""`make bench`: measure, tell a person on stderr, end with one line of JSON on standard output.
+
+`BENCH` picks what runs (`all`, or names of `MEASURES` with commas); `BENCH_VIEWERS` how many watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.load import floor, forward, idle, playback
+from tests.load.figures import Json, last_line
+from tests.load.progress import say
+
+VIEWERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the environment asks for."""
+
+    names: tuple[str, ...]
+    viewers: int
+
+
+def choose(bench: str, viewers: str) -> Choice:
+    """Raise ValueError for a bench that does not exist, or for viewers that are not a number above zero."""
+    names = tuple(MEASURES) if bench == "all" else tuple(bench.split(","))
+    unknown = set(names) - set(MEASURES)
+    if unknown:
+        raise ValueError(f"BENCH={','.join(sorted(unknown))}: choose from all, {', '.join(MEASURES)}")
+    count = int(viewers)
+    if count < 1:
+        raise ValueError(f"BENCH_VIEWERS={count}: at least one")
+    return Choice(names, count)
+
+
+async def _floor(choice: Choice) -> Json:
+    return {"floor": (await floor.measure(choice.viewers)).to_json()}
+
+
+async def _forward(choice: Choice) -> Json:
+    result = await forward.run(forward.Plan(choice.viewers, "burst"))
+    joins = result.joins.to_json(result.window.cpu_ns_per_packet or 0)
+    return {"floor": result.floor.to_json(), "forward": result.window.to_json(result.floor), "joins": joins}
+
+
+async def _paced(choice: Choice) -> Json:
+    result = await forward.run(forward.Plan(choice.viewers, "paced"))
+    return {"floor": result.floor.to_json(), "paced": result.window.to_json(result.floor)}
+
+
+async def _idle(_: Choice) -> Json:
+    return {"idle": await idle.run()}
+
+
+async def _playback(_: Choice) -> Json:
+    return {"playback": await playback.run()}
+
+
+MEASURES: dict[str, Callable[[Choice], Awaitable[Json]]] = {
+    "idle": _idle,
+    "playback": _playback,
+    "floor": _floor,
+    "paced": _paced,
+    "forward": _forward,
+}
+
+
+async def run(choice: Choice) -> Json:
+    """Every chosen bench in turn.  The floor printed is that of the last run which needed one."""
+    measured: dict[str, object] = {}
+    for name in choice.names:
+        say(f"── {name}")
+        measured |= await MEASURES[name](choice)
+    return last_line(measured)
+
+
+def main() -> int:
+    try:
+        choice = choose(os.environ.get("BENCH", "all"), os.environ.get("BENCH_VIEWERS", str(VIEWERS)))
+    except ValueError as error:
+        say(str(error))
+        return 2
+    print(json.dumps(asyncio.run(run(choice))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+//! The floor: what the cheapest conceivable sender pays for a packet on this machine, by the bench's own path.
+//!
+//!     floor --viewers 200 --seconds 6      → {"sendto_gcm_ns": …, "gso8_gcm_ns": …, "gcm_ns": …, …}
+//!
+//! One thread sends 8 packets of 1,208 bytes (12 of header as associated data, 1,180 encrypted, 16 of tag;
+//! AES-128-GCM by aws-lc) to each viewer in turn, every 8/240 s, which is the packet rate of the reference stream,
+//! over loopback from one unconnected socket.  Each packet is encrypted by itself with its own nonce.  Either each
+//! leaves by its own `sendto`, or the 8 leave by one `sendmsg` with `UDP_SEGMENT`.  Another process reads all
+//! sockets (epoll, `recvmmsg`), and must read every packet.  The price is the sender's user and system time
+//! (`getrusage`) divided by the packets: on loopback this holds the receive path up to the socket, and waking the
+//! reader.  Both ways of sending alternate second by second.
+
+mod reader;
+mod sender;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: floor [--viewers N] [--seconds S]";
+
+fn number(arguments: &[String], name: &str, default: usize) -> Option<usize> {
+    match arguments.iter().position(|argument| argument == name) {
+        Some(at) => arguments.get(at + 1)?.parse().ok(),
+        None => Some(default),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (Some(viewers), Some(seconds)) =
+        (number(&arguments, "--viewers", 200), number(&arguments, "--seconds", 6))
+    else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let result = match arguments.first().map(String::as_str) {
+        Some("read") => reader::run(viewers),
+        _ => sender::run(viewers, seconds).map(|figures| println!("{figures}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The measured process.
+
+use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use datagram::{cpu_ns, send_segments, send_to};
+use serde_json::{Value, json};
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PACKET_BYTES: usize = 1_208;
+const HEADER_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+const TOGETHER: usize = 8;
+/// Audio and video of the reference stream together.
+const PACKETS_PER_S: u32 = 240;
+
+#[derive(Clone, Copy)]
+enum Send {
+    OneByOne,
+    Segmented,
+}
+
+struct Sealer {
+    key: LessSafeKey,
+    sent: u64,
+    arena: [u8; TOGETHER * PACKET_BYTES],
+}
+
+impl Sealer {
+    fn new() -> io::Result<Self> {
+        let key = UnboundKey::new(&AES_128_GCM, &[7; 16]).map_err(io::Error::other)?;
+        Ok(Sealer { key: LessSafeKey::new(key), sent: 0, arena: [0x5a; TOGETHER * PACKET_BYTES] })
+    }
+
+    /// Encrypts packet `i` of the arena under a nonce of its own.
+    fn seal(&mut self, i: usize) -> io::Result<&[u8]> {
+        let packet = &mut self.arena[i * PACKET_BYTES..(i + 1) * PACKET_BYTES];
+        packet[..8].copy_from_slice(&self.sent.to_be_bytes());
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&self.sent.to_be_bytes());
+        self.sent += 1;
+        let (header, rest) = packet.split_at_mut(HEADER_BYTES);
+        let (content, tag) = rest.split_at_mut(PACKET_BYTES - HEADER_BYTES - TAG_BYTES);
+        let sealed = self
+            .key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(header), content)
+            .map_err(io::Error::other)?;
+        tag.copy_from_slice(sealed.as_ref());
+        Ok(packet)
+    }
+
+    fn send_to(&mut self, socket: &UdpSocket, viewer: SocketAddrV4, how: Send) -> io::Result<()> {
+        match how {
+            Send::OneByOne => {
+                for i in 0..TOGETHER {
+                    send_to(socket, self.seal(i)?, viewer)?;
+                }
+            }
+            Send::Segmented => {
+                for i in 0..TOGETHER {
+                    self.seal(i)?;
+                }
+                send_segments(socket, &self.arena, PACKET_BYTES as u16, viewer)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends for about `seconds` to `viewers` sockets of a reading process and returns the figures.
+pub fn run(viewers: usize, seconds: usize) -> io::Result<Value> {
+    let mut reader = Command::new(std::env::current_exe()?)
+        .args(["read", "--viewers", &viewers.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut lines = BufReader::new(reader.stdout.take().expect("piped")).lines();
+    let mut answer = || -> io::Result<Value> {
+        let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+        Ok(serde_json::from_str(&line)?)
+    };
+    let ports = answer()?;
+    let addresses: Vec<SocketAddrV4> = ports["ports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|port| Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, u16::try_from(port.as_u64()?).ok()?)))
+        .collect();
+
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut sealer = Sealer::new()?;
+    // The first second warms caches and is not counted.
+    slice(&mut sealer, &socket, &addresses, Send::OneByOne)?;
+    let (mut single, mut segmented) = ((0, 0), (0, 0));
+    for second in 0..seconds.max(2) {
+        let (how, total) = match second % 2 {
+            0 => (Send::OneByOne, &mut single),
+            _ => (Send::Segmented, &mut segmented),
+        };
+        let (ns, packets) = slice(&mut sealer, &socket, &addresses, how)?;
+        *total = (total.0 + ns, total.1 + packets);
+    }
+    let sent = sealer.sent;
+
+    drop(reader.stdin.take());
+    let received = answer()?["packets"].as_u64().unwrap_or(0);
+    reader.wait()?;
+    Ok(json!({
+        "sendto_gcm_ns": single.0 / single.1,
+        "gso8_gcm_ns": segmented.0 / segmented.1,
+        "gcm_ns": cipher_alone(&mut sealer)?,
+        "packets": sent,
+        "lost": sent - received,
+    }))
+}
+
+/// One second at the rate of the reference stream.  Returns CPU nanoseconds and packets.
+fn slice(
+    sealer: &mut Sealer,
+    socket: &UdpSocket,
+    viewers: &[SocketAddrV4],
+    how: Send,
+) -> io::Result<(u64, u64)> {
+    let rounds = PACKETS_PER_S / TOGETHER as u32;
+    let began = (cpu_ns(), sealer.sent, Instant::now());
+    for round in 0..rounds {
+        let due = began.2 + Duration::from_secs(1) * round / rounds;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        for &viewer in viewers {
+            sealer.send_to(socket, viewer, how)?;
+        }
+    }
+    Ok((cpu_ns() - began.0, sealer.sent - began.1))
+}
+
+fn cipher_alone(sealer: &mut Sealer) -> io::Result<u64> {
+    const PACKETS: u64 = 200_000;
+    let began = cpu_ns();
+    for i in 0..PACKETS as usize {
+        std::hint::black_box(sealer.seal(i % TOGETHER)?);
+    }
+    Ok((cpu_ns() - began) / PACKETS)
+}

@@ -1,0 +1,25 @@
+"""What `BENCH` and `BENCH_VIEWERS` may say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.load.bench import MEASURES, choose
+from tests.load.figures import BENCHES
+
+
+def test_all_is_every_bench_there_is() -> None:
+    assert choose("all", "200").names == tuple(MEASURES)
+    assert set(MEASURES) <= set(BENCHES)
+
+
+def test_one_or_several_can_be_chosen() -> None:
+    choice = choose("floor,forward", "20")
+    assert choice.names == ("floor", "forward")
+    assert choice.viewers == 20
+
+
+@pytest.mark.parametrize(("bench", "viewers"), [("fast", "200"), ("forward", "0"), ("forward", "many")])
+def test_what_does_not_exist_is_refused(bench: str, viewers: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        choose(bench, viewers)

@@ -1,0 +1,71 @@
+"""What the measured server finds in its data folder: sessions and links, made by the product's services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from room_server.access.rules import Role
+from room_server.access.service import Access
+from room_server.access.tokens import ServerKey
+from room_server.accounts.service import Workspaces
+from room_server.cluster.node import Node
+from room_server.errors import Refused
+from room_server.events.service import EventPlan, Events, RoomType, SessionPlan
+from room_server.storage import Database
+
+_PLANNED_LENGTH_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A session that starts `starts_in_s` from now; rooms open a quarter of an hour before."""
+
+    room_type: RoomType
+    starts_in_s: float
+    participants: int
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A session with the tokens of its one host and of its participants."""
+
+    host: str
+    participants: tuple[str, ...]
+
+
+class _NoNode:
+    """Making links needs no node."""
+
+    def current(self) -> Node:
+        raise Refused("node_away", 503)
+
+
+async def furnish(database_path: Path, key: ServerKey, wanted: Sequence[Wanted]) -> tuple[Furnished, ...]:
+    """Make the sessions in a new database; the server opens it afterwards with the same key."""
+    database = await Database.open(database_path)
+    try:
+        workspace_id = await Workspaces(database).create("Bench")
+        events = Events(database)
+        event_id = await events.create_event(workspace_id, EventPlan(title="Bench"))
+        access = Access(database, key, _NoNode())
+        furnished = []
+        for one in wanted:
+            plan = SessionPlan(
+                room_type=one.room_type,
+                starts_at=datetime.now(UTC) + timedelta(seconds=one.starts_in_s),
+                time_zone="Europe/Paris",
+                planned_length_s=_PLANNED_LENGTH_S,
+            )
+            session = await events.create_session(event_id, plan)
+            host = await access.issue_link(session.session_id, "Host", Role.HOST, "en")
+            people = [
+                await access.issue_link(session.session_id, f"Viewer {number}", Role.PARTICIPANT, "en")
+                for number in range(one.participants)
+            ]
+            furnished.append(Furnished(access.token(host), tuple(access.token(person) for person in people)))
+        return tuple(furnished)
+    finally:
+        await database.close()

@@ -1,0 +1,148 @@
+"""Film that is written into the engine reaches peers of another make."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+from aiortc import RTCRtpReceiver
+
+from media.engine import PeerConnected
+from tests.media.engine_film import H264_SIZE, VP8_SIZE, film, play
+from tests.media.engine_peers import ROOM, Peer, peers, running_engine
+
+
+async def test_a_viewer_sees_and_hears_the_film() -> None:
+    """ROOM-5: injected video and audio are received and decoded."""
+    film()
+    async with running_engine() as (engine, witness), peers(1) as (viewer,):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        viewer.receive(audio=1, video=1)
+        await viewer.join(engine)
+        await witness.until(PeerConnected)
+
+        pictures = await viewer.slot("video", 0).until(lambda frames: len(frames) >= 50)
+        sounds = await viewer.slot("audio", 0).until(lambda frames: len(frames) >= 50)
+        playing.cancel()
+    assert {(picture.width, picture.height) for picture in pictures} == {VP8_SIZE}
+    assert any(abs(sound.to_ndarray()).max() > 4_000 for sound in sounds)
+
+
+async def test_a_late_viewer_sees_the_present_at_once() -> None:
+    """AUT-5: joining in mid-group shows a picture within a second, and does not play behind."""
+    film()
+    async with running_engine() as (engine, witness), peers(2) as (early, late):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        early.receive(audio=1, video=1)
+        await early.join(engine)
+        # A third of the way into a group of two seconds.
+        await early.slot("video", 0).until(lambda frames: len(frames) >= 65)
+
+        late.receive(audio=1, video=1)
+        await late.join(engine)
+        await witness.until(PeerConnected, 2)
+        connected_at = time.monotonic()
+        await late.slot("video", 0).until(lambda frames: len(frames) >= 1)
+        waited_s = time.monotonic() - connected_at
+        await late.slot("video", 0).until(lambda frames: len(frames) >= 40)
+        behind = _pictures_behind(early, late)
+        playing.cancel()
+    assert waited_s < 1
+    assert behind <= 4
+
+
+def _pictures_behind(early: Peer, late: Peer) -> int:
+    """How many pictures ago the early viewer saw what the late one sees."""
+    seen = [frame.to_ndarray() for frame in early.slot("video", 0).frames][-50:]
+    newest = late.slot("video", 0).frames[-1].to_ndarray()
+    differences = [float(np.abs(newest.astype(int) - frame).mean()) for frame in seen]
+    return len(differences) - 1 - int(np.argmin(differences))
+
+
+async def test_a_viewer_with_h264_gets_h264_and_one_without_gets_vp8() -> None:
+    film()
+    async with running_engine() as (engine, _), peers(2) as (both, vp8_only):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "h264", "opus"))
+        for peer, names in ((both, ("video/VP8", "video/H264", "video/rtx")), (vp8_only, ("video/VP8",))):
+            peer.receive(audio=1, video=1)
+            transceiver = peer.connection.getTransceivers()[1]
+            offered = RTCRtpReceiver.getCapabilities("video")
+            assert offered is not None
+            wanted = [codec for codec in offered.codecs if codec.mimeType in names]
+            transceiver.setCodecPreferences(wanted)
+            await peer.join(engine)
+        sizes = []
+        for peer in (both, vp8_only):
+            pictures = await peer.slot("video", 0).until(lambda frames: len(frames) >= 30)
+            sizes.append({(picture.width, picture.height) for picture in pictures})
+        playing.cancel()
+    assert sizes == [{H264_SIZE}, {VP8_SIZE}]
+
+
+async def test_nothing_is_sent_past_the_deadline() -> None:
+    film()
+    async with running_engine() as (engine, _), peers(1) as (viewer,):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        viewer.receive(audio=1, video=1)
+        await viewer.join(engine)
+        await viewer.slot("video", 0).until(lambda frames: len(frames) >= 5)
+
+        engine.set_deadline(time.monotonic_ns())
+        stopped_at = engine.stats().totals["packets_out"]
+        # Frames go on being written and fall due all the while.
+        await asyncio.wait([playing], timeout=0.5)
+        assert engine.stats().totals["packets_out"] == stopped_at
+
+        engine.set_deadline(None)
+        seen = len(viewer.slot("video", 0).frames)
+        await viewer.slot("video", 0).until(lambda frames: len(frames) >= seen + 10)
+        playing.cancel()
+
+
+async def test_a_paused_slot_gets_nothing_until_it_is_shown_again() -> None:
+    film()
+    async with running_engine() as (engine, _), peers(1) as (viewer,):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [], [source.video])
+        playing = asyncio.create_task(play(source, "vp8"))
+        viewer.receive(audio=1, video=1)
+        connected = await viewer.join(engine)
+        await viewer.slot("video", 0).until(lambda frames: len(frames) >= 5)
+
+        engine.set_view(connected.peer, 0, 0)
+        stopped_at = engine.stats().totals["packets_out"]
+        await asyncio.wait([playing], timeout=0.3)
+        assert engine.stats().totals["packets_out"] == stopped_at
+
+        engine.set_view(connected.peer, 0, 180)
+        seen = len(viewer.slot("video", 0).frames)
+        await viewer.slot("video", 0).until(lambda frames: len(frames) >= seen + 10)
+        playing.cancel()
+
+
+@pytest.mark.slow
+async def test_fifty_viewers_all_see_the_film() -> None:
+    film()
+    async with running_engine() as (engine, witness), peers(50, recent=2) as crowd:
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        for viewer in crowd:
+            viewer.receive(audio=1, video=1)
+            await viewer.join(engine)
+        await witness.until(PeerConnected, 50)
+        for viewer in crowd:
+            await viewer.slot("video", 0).until(lambda frames: len(frames) >= 1)
+        stats = engine.stats()
+        playing.cancel()
+    assert sum(peer.connected for peer in stats.peers) == 50

@@ -1,0 +1,1 @@
+"""Playback: timeline rules, preparation, and the player against a fake clock."""

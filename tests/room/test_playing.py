@@ -1,0 +1,81 @@
+"""Rooms with the real player: which frames are written, for which instant, whatever a host does."""
+
+from __future__ import annotations
+
+from room_server.access.rules import Role
+from room_server.events.rules import RoomType, Session
+from room_server.room.course import HandBack
+from tests.playback.synthetic import FPS, GROUP, asset
+from tests.room.waiting import until
+from tests.room.world import FakeSource, World, on_air
+
+
+def frames(source: FakeSource) -> list[tuple[int, int]]:
+    """Number and instant of every VP8 frame since the last flush."""
+    return [
+        (int(data.decode().split()[-1]), at_ns) for codec, data, at_ns in source.written if codec == "vp8"
+    ]
+
+
+async def film_session(here: World) -> Session:
+    asset(here.folder / "film", "film", 62).close()
+    return await here.session(RoomType.AUTOMATED)
+
+
+async def test_the_first_frame_is_due_at_the_planned_second(here: World) -> None:
+    """ROOM-5: by the server's clock, with no browser of a host open."""
+    session = await film_session(here)
+    await on_air(here, session)
+    source = here.media.sources[0]
+    await until(lambda: len(frames(source)) >= FPS)
+    start_ns = here.clock.to_monotonic_ns(session.starts_at)
+    assert frames(source)[0] == (0, start_ns)
+    for number, at_ns in frames(source):
+        assert abs(at_ns - start_ns - number * 10**9 // FPS) <= 2_000_000 * GROUP
+
+
+async def test_nothing_is_written_while_a_host_has_taken_over(here: World) -> None:
+    """AUT-19."""
+    session = await film_session(here)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    source = here.media.sources[0]
+    await until(lambda: bool(frames(source)))
+    here.clock.advance(10)
+
+    await here.rooms.running.take_over(hal)
+    assert frames(source) == []
+    here.clock.advance(20)
+    await here.rooms.running.hand_back(hal, HandBack.SCHEDULED)
+    await until(lambda: len(frames(source)) >= FPS)
+
+    first, _ = frames(source)[0]
+    assert first % GROUP == 0
+    assert 30 * FPS - GROUP <= first <= 30 * FPS
+    last, last_ns = frames(source)[-1]
+    assert abs(last_ns - here.clock.to_monotonic_ns(session.starts_at) - last * 10**9 // FPS) < 5_000_000
+
+
+async def test_a_host_skips_to_an_item(here: World) -> None:
+    session = await film_session(here)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    source = here.media.sources[0]
+    here.clock.advance(20)
+    await here.rooms.running.skip_to(hal, "two")
+    await until(lambda: len(frames(source)) >= FPS)
+    assert frames(source)[0] == (0, here.clock.monotonic_ns())
+
+
+async def test_a_new_process_plays_on_in_the_right_place(here: World) -> None:
+    """ROOM-8."""
+    session = await film_session(here)
+    await on_air(here, session)
+    here.clock.advance(20)
+    await here.restart()
+    here.clock.advance(7.5)
+    await here.rooms.start()
+    await until(lambda: bool(here.media.sources) and len(frames(here.media.sources[0])) >= FPS)
+    numbers = [number for number, at_ns in frames(here.media.sources[0])]
+    assert int(27.5 * FPS) - GROUP <= numbers[0] <= int(27.5 * FPS)
+    assert numbers[-1] >= int(27.5 * FPS)

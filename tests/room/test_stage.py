@@ -1,0 +1,113 @@
+"""Stage rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.codecs import Kind
+from room_server.access.rules import Role
+from room_server.errors import Refused
+from room_server.room.stage import SLOTS, Stage, StageDoor
+from tests.room.people import ANN, BOB, HAL, ZOE, person
+
+OPEN = Stage(door=StageDoor.OPEN)
+
+
+def track(number: int) -> Any:
+    return cast("Any", number)
+
+
+def test_a_participant_enters_by_invitation() -> None:
+    """ROOM-7."""
+    with pytest.raises(Refused, match="not_invited"):
+        OPEN.entered(ANN)
+    invited = replace(OPEN, invited=frozenset({ANN.person_id}))
+    assert invited.entered(ANN).is_on(ANN.person_id)
+
+
+def test_hosts_and_moderators_enter_uninvited() -> None:
+    assert OPEN.entered(HAL).entered(ZOE).is_on(ZOE.person_id)
+
+
+def test_entering_twice_is_entering_once() -> None:
+    assert OPEN.entered(HAL).entered(HAL) == OPEN.entered(HAL)
+
+
+def test_the_stage_has_three_places() -> None:
+    stage = OPEN
+    for name in ("one", "two", "three"):
+        stage = stage.entered(person(name, Role.HOST))
+    with pytest.raises(Refused, match="stage_full"):
+        stage.entered(HAL)
+
+
+def test_a_place_freed_goes_to_the_next() -> None:
+    stage = OPEN.entered(HAL).entered(ZOE).without(HAL.person_id)
+    assert [one.place for one in stage.entered(person("new", Role.HOST)).people] == [2, 1]
+
+
+def test_sound_and_picture_of_a_person_share_a_slot_number() -> None:
+    stage = (
+        OPEN.entered(HAL)
+        .entered(ZOE)
+        .publishing(ZOE.person_id, Kind.AUDIO, track(7))
+        .publishing(ZOE.person_id, Kind.VIDEO, track(8))
+    )
+    assert stage.layout(Kind.AUDIO, None) == (None, None, 7, None)
+    assert stage.layout(Kind.VIDEO, track(1)) == (1, None, 8, None)
+    assert [(one.audio_slot, one.video_slot) for one in stage.view().on_stage] == [(None, None), (2, 2)]
+
+
+def test_the_newest_track_of_a_kind_is_shown() -> None:
+    stage = OPEN.entered(HAL).publishing(HAL.person_id, Kind.VIDEO, track(1))
+    stage = stage.publishing(HAL.person_id, Kind.VIDEO, track(2))
+    assert stage.layout(Kind.VIDEO, None)[1] == 2
+    assert stage.track_ended(track(2)).layout(Kind.VIDEO, None)[1] == 1
+
+
+def test_who_publishes_off_the_stage_is_not_forwarded() -> None:
+    stage = OPEN.publishing(BOB.person_id, Kind.AUDIO, track(3))
+    assert stage.layout(Kind.AUDIO, None) == (None,) * SLOTS
+
+
+def test_a_closed_stage_forwards_nobody_but_says_who_is_on_it() -> None:
+    stage = OPEN.entered(HAL).publishing(HAL.person_id, Kind.AUDIO, track(3))
+    closed = replace(stage, door=StageDoor.CLOSED)
+    assert closed.layout(Kind.AUDIO, None) == (None,) * SLOTS
+    assert closed.view().on_stage[0].audio_slot is None
+    assert closed.view().on_stage[0].name == "Hal"
+
+
+_people = [person(f"p{number}", Role.MODERATOR) for number in range(5)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["enter", "leave", "publish", "end"]), st.integers(0, 4)), max_size=30)
+)
+def test_no_two_people_share_a_slot_whatever_they_do(steps: list[tuple[str, int]]) -> None:
+    stage = OPEN
+    for what, number in steps:
+        who = _people[number]
+        if what == "enter" and len(stage.people) < SLOTS - 1:
+            stage = stage.entered(who)
+        elif what == "leave":
+            stage = stage.without(who.person_id)
+        elif what == "publish":
+            stage = stage.publishing(who.person_id, Kind.VIDEO, track(number + 10))
+        elif what == "end":
+            stage = stage.track_ended(track(number + 10))
+    layout = stage.layout(Kind.VIDEO, None)
+    assert len(layout) == SLOTS
+    for one in stage.view().on_stage:
+        if one.video_slot is not None:
+            assert layout[one.video_slot] == int(str(one.person_id)[1:]) + 10
+    shown = [carried for carried in layout if carried is not None]
+    assert len(shown) == len(set(shown))
+    assert set(shown) == {
+        layout[one.video_slot] for one in stage.view().on_stage if one.video_slot is not None
+    }

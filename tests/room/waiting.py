@@ -1,0 +1,17 @@
+"""Waiting for a condition, with a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+WITHIN_S = 5.0
+
+
+async def until(condition: Callable[[], bool], within_s: float = WITHIN_S) -> None:
+    """Return as soon as `condition` holds; fail when it does not within `within_s` seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    while not condition():
+        assert loop.time() < end, "the condition never held"
+        await asyncio.sleep(0.005)

@@ -1,0 +1,106 @@
+"""Migrations make the tables that the code describes; a later version's file is refused."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Table
+
+import room_server
+from room_server.errors import Refused
+from room_server.storage import Database, metadata
+from room_server.storage.migrate import known_revisions
+
+
+def import_all_stores() -> None:
+    for found in pkgutil.walk_packages(room_server.__path__, "room_server."):
+        if found.name.endswith(".store"):
+            importlib.import_module(found.name)
+
+
+def differences(connection: Connection) -> list[object]:
+    def ours(thing: object, _name: object, kind: str, _reflected: object, _other: object) -> bool:
+        return not (kind == "table" and isinstance(thing, Table) and thing.info.get("only_in_tests"))
+
+    context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+    return [found for found in compare_metadata(context, metadata) if "alembic_version" not in str(found)]
+
+
+async def test_migrations_make_the_tables_that_the_stores_describe(tmp_path: Path) -> None:
+    import_all_stores()
+    database = await Database.open(tmp_path / "room.sqlite3")
+    async with database.transaction() as tx:
+        found = await tx._connection.run_sync(differences)
+    await database.close()
+    assert found == []
+
+
+async def test_a_difference_would_be_found(tmp_path: Path) -> None:
+    import_all_stores()
+    database = await Database.open(tmp_path / "room.sqlite3")
+    async with database.transaction() as tx:
+        await tx._connection.exec_driver_sql("ALTER TABLE workspace ADD COLUMN colour VARCHAR")
+        found = await tx._connection.run_sync(differences)
+    await database.close()
+    assert "colour" in str(found)
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "room.sqlite3"
+    for _ in range(2):
+        await (await Database.open(path)).close()
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            (known_revisions()[-1],)
+        ]
+    file.close()
+
+
+async def test_a_database_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "room.sqlite3"
+    await (await Database.open(path)).close()
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999_future'")
+    file.close()
+    before = path.read_bytes()
+
+    with pytest.raises(Refused) as refused:
+        await Database.open(path)
+
+    assert refused.value.code == "storage_too_new"
+    assert refused.value.facts["found"] == "9999_future"
+    assert path.read_bytes() == before
+
+
+async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "room.sqlite3"
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE access_link (id VARCHAR)")  # in the way of the first migration
+    file.close()
+
+    with pytest.raises(Exception, match="access_link"):
+        await Database.open(path)
+
+    with sqlite3.connect(path) as file:
+        tables = {row[0] for row in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    file.close()
+    assert tables == {"access_link"}
+
+
+def test_migrations_are_named_after_their_revisions_and_follow_each_other() -> None:
+    folder = Path(room_server.__file__).parent / "storage/migrations/versions"
+    after = None
+    for name in known_revisions():
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert (module.revision, module.down_revision) == (name, after)
+        after = name
