@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from media.engine import Connected, Muting, PeerId, RoomKey, TrackId
-
     from media.negotiation import Publishing
     from room_server.access.rules import Admission, ClosingReason
     from room_server.clock import Clock

@@ -10,6 +10,7 @@ import importlib.util
 import platform
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,10 @@ return found.find((e) => name(e) === wanted) || found.find((e) => name(e).starts
 class Tab:
     """One page of one browser process: what a person can do, and reading what they see."""
 
-    def __init__(self, driver: WebDriver, engine: Engine) -> None:
+    def __init__(self, driver: WebDriver, engine: Engine, log: Path) -> None:
         self.driver = driver
         self.engine = engine
+        self.log = log
 
     def open(self, url: str) -> None:
         if self.engine is Engine.FIREFOX:
@@ -123,18 +125,19 @@ class Tab:
         self.driver.save_screenshot(str(path))
 
     def close(self) -> None:
-        self.driver.quit()
+        with suppress(WebDriverException):  # a browser that crashed is gone already
+            self.driver.quit()
 
 
-def open_tab(engine: Engine, *, language: str = "en", width: int = 1280, height: int = 800) -> Tab:
-    """Start a browser with an empty profile."""
+def open_tab(engine: Engine, *, log: Path, language: str = "en", width: int = 1280, height: int = 800) -> Tab:
+    """Start a browser with an empty profile; what it and its driver say goes to the file `log`."""
     start = _chromium if engine is Engine.CHROMIUM else _firefox
-    driver = start(language)
+    driver = start(language, log)
     driver.set_window_size(width, height)
-    return Tab(driver, engine)
+    return Tab(driver, engine, log)
 
 
-def _chromium(language: str) -> WebDriver:
+def _chromium(language: str, log: Path) -> WebDriver:
     options = webdriver.ChromeOptions()
     options.binary_location = _program("chromium")
     for flag in (
@@ -154,10 +157,11 @@ def _chromium(language: str) -> WebDriver:
         options.add_argument(flag)
     options.add_experimental_option("prefs", {"intl.accept_languages": language})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(_program("chromedriver")))
+    service = webdriver.ChromeService(_program("chromedriver"), log_output=str(log))
+    return webdriver.Chrome(options=options, service=service)
 
 
-def _firefox(language: str) -> WebDriver:
+def _firefox(language: str, log: Path) -> WebDriver:
     options = webdriver.FirefoxOptions()
     options.binary_location = _program("firefox-esr")
     options.add_argument("-headless")
@@ -181,7 +185,8 @@ def _firefox(language: str) -> WebDriver:
     assert found.submodule_search_locations is not None
     folder = Path(found.submodule_search_locations[0])
     driver = folder / ("geckodriver_aarch64" if platform.machine() == "aarch64" else "geckodriver_linux64")
-    return webdriver.Firefox(options=options, service=webdriver.FirefoxService(str(driver)))
+    service = webdriver.FirefoxService(str(driver), log_output=str(log))
+    return webdriver.Firefox(options=options, service=service)
 
 
 def _allow_devices(driver: WebDriver, url: str) -> None:

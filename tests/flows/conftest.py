@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 
 from tests.flows.browsers import Engine, Tab, open_tab
 from tests.flows.server import Demo
@@ -23,12 +25,13 @@ def loudspeaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def opens(request: pytest.FixtureRequest, loudspeaker: None) -> Iterator[OpenTab]:
-    """Open tabs; after a failure what each showed is in tests/output/."""
+def opens(request: pytest.FixtureRequest, loudspeaker: None, tmp_path: Path) -> Iterator[OpenTab]:
+    """Open tabs; after a failure what each showed and logged is in tests/output/."""
     tabs: list[Tab] = []
 
     def open_one(engine: Engine, url: str, **kind: object) -> Tab:
-        tab = open_tab(engine, **kind)  # type: ignore[arg-type]
+        log = tmp_path / f"{len(tabs)}-{engine}.log"
+        tab = open_tab(engine, log=log, **kind)  # type: ignore[arg-type]
         tabs.append(tab)
         tab.open(url)
         return tab
@@ -37,8 +40,17 @@ def opens(request: pytest.FixtureRequest, loudspeaker: None) -> Iterator[OpenTab
     yield open_one
     for index, tab in enumerate(tabs):
         if request.session.testsfailed > failures or getattr(request.node, "failed", False):
-            tab.picture(PICTURES / f"{request.node.name}-{index}-{tab.engine}.png")
+            _keep_evidence(tab, f"{request.node.name}-{index}-{tab.engine}")
         tab.close()
+
+
+def _keep_evidence(tab: Tab, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    shutil.copy(tab.log, PICTURES / f"{name}.log")
+    try:
+        tab.picture(PICTURES / f"{name}.png")
+    except WebDriverException:
+        print(f"{name} is gone; its last words:\n{tab.log.read_text(errors='replace')[-2000:]}")
 
 
 @pytest.hookimpl(hookwrapper=True)

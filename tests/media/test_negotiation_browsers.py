@@ -76,8 +76,8 @@ def page() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=list(Engine))
-def tab(request: pytest.FixtureRequest, page: str) -> Iterator[Tab]:
-    opened = open_tab(request.param)
+def tab(request: pytest.FixtureRequest, page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    opened = open_tab(request.param, log=tmp_path_factory.mktemp("browser") / "log")
     opened.open(page)
     yield opened
     opened.close()
