@@ -7,6 +7,7 @@ another tab is another device.  Every wait is for a condition and bounded.
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -83,27 +89,36 @@ class Tab:
 
     def press(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Press the visible control with this accessible name, with a real click."""
-
-        def pressed() -> bool:
-            element = self.find(name)
-            if element is None or not element.is_enabled():
-                return False
-            try:
-                element.click()
-            except WebDriverException as refused:
-                if "intercept" in str(refused) or "not interactable" in str(refused):
-                    return False
-                raise
-            return True
-
-        self.until(f"a control named {name!r}", pressed, timeout_s)
+        self._use(f"a control named {name!r}", lambda: self.find(name), WebElement.click, timeout_s)
 
     def type(self, label: str, text: str) -> None:
         """Type into the field with this label and press Enter."""
-        field: WebElement = self.until(
-            f"a field named {label!r}", lambda: self.find(label, "input, textarea")
+        self._use(
+            f"a field named {label!r}",
+            lambda: self.find(label, "input, textarea"),
+            lambda field: field.send_keys(text, Keys.ENTER),
         )
-        field.send_keys(text, Keys.ENTER)
+
+    def _use(
+        self,
+        what: str,
+        find: Callable[[], WebElement | None],
+        use: Callable[[WebElement], None],
+        timeout_s: float = PATIENCE_S,
+    ) -> None:
+        """Use an element as soon as a person could: there, enabled, and with nothing over it."""
+
+        def used() -> bool:
+            element = find()
+            if element is None or not element.is_enabled():
+                return False
+            try:
+                use(element)
+            except (ElementClickInterceptedException, ElementNotInteractableException):
+                return False
+            return True
+
+        self.until(what, used, timeout_s)
 
     def key(self, key: str) -> None:
         self.driver.find_element(By.TAG_NAME, "body").send_keys(key)
@@ -185,7 +200,8 @@ def _firefox(language: str, log: Path) -> WebDriver:
     assert found.submodule_search_locations is not None
     folder = Path(found.submodule_search_locations[0])
     driver = folder / ("geckodriver_aarch64" if platform.machine() == "aarch64" else "geckodriver_linux64")
-    service = webdriver.FirefoxService(str(driver), log_output=str(log))
+    dumps = {"MINIDUMP_SAVE_PATH": str(log.parent)}  # a crash of Firefox leaves its report beside the log
+    service = webdriver.FirefoxService(str(driver), log_output=str(log), env={**os.environ, **dumps})
     return webdriver.Firefox(options=options, service=service)
 
 

@@ -51,6 +51,8 @@ def _keep_evidence(tab: Tab, name: str) -> None:
         tab.picture(PICTURES / f"{name}.png")
     except WebDriverException:
         print(f"{name} is gone; its last words:\n{tab.log.read_text(errors='replace')[-2000:]}")
+        for report in tab.log.parent.glob("*.extra"):
+            print(f"its crash report:\n{report.read_text(errors='replace')[:8000]}")
 
 
 @pytest.hookimpl(hookwrapper=True)
