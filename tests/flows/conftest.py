@@ -36,10 +36,9 @@ def opens(request: pytest.FixtureRequest, loudspeaker: None, tmp_path: Path) -> 
         tab.open(url)
         return tab
 
-    failures = request.session.testsfailed
     yield open_one
     for index, tab in enumerate(tabs):
-        if request.session.testsfailed > failures or getattr(request.node, "failed", False):
+        if request.node.failed:
             _keep_evidence(tab, f"{request.node.name}-{index}-{tab.engine}")
         tab.close()
 
@@ -59,8 +58,8 @@ def _keep_evidence(tab: Tab, name: str) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    if report.failed:
-        item.failed = True  # type: ignore[attr-defined]
+    failed_before = report.when != "setup" and getattr(item, "failed", False)
+    item.failed = report.failed or failed_before  # type: ignore[attr-defined]
 
 
 @pytest.fixture
