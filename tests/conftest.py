@@ -10,8 +10,8 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.server import ServerUnderTest, start_server
 
-# What a driver says of a browser whose process ended under it: that is the browser's fault, not ours, and happens to
-# Firefox now and then (its log is kept).  Such a flow is tried once more; what fails in a living browser is not.
+# What a driver says of a browser whose own process ended under it, as Firefox's does now and then (its log is
+# kept).  Such a flow is tried once more; whatever fails in a living browser is not.
 BROWSER_IS_GONE = ["Failed to decode response from marionette", "tab crashed"]
 
 
