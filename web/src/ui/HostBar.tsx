@@ -6,12 +6,20 @@ import { positionS } from "../room/programme";
 import { type Next, next, presentItem } from "../room/thread";
 import { useDesk, useRoom, useSay, useTimed } from "./context";
 import { Confirm } from "./Dialog";
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 import { Menu, type MenuItem } from "./Menu";
 import { useProgrammeView } from "./Programme";
 import { Thread } from "./Thread";
 
 const EXTEND_S = 30;
+
+interface ActMenuProps {
+  readonly label: string;
+  readonly word: string;
+  readonly icon: IconName;
+  readonly shortcut: string;
+  readonly items: readonly MenuItem[];
+}
 
 export function HostBar() {
   const say = useSay();
@@ -185,20 +193,7 @@ function SkipTo() {
     hint: clock(item.offset_s),
     onSelect: () => void desk.skipTo(item.item_id),
   }));
-  return (
-    <Menu
-      label={say("host.skip")}
-      className="btn secondary"
-      shortcut="k"
-      items={items}
-      button={
-        <>
-          <Icon name="skip" />
-          <span className="opt">{say("host.skip")}</span>
-        </>
-      }
-    />
-  );
+  return <ActMenu label={say("host.skip")} word={say("host.skip")} icon="skip" shortcut="k" items={items} />;
 }
 
 function LaunchCta() {
@@ -213,19 +208,19 @@ function LaunchCta() {
     return { key: cta.cta_id, label: cta.title, ...hint, onSelect: () => void desk.launchCta(cta.cta_id) };
   });
   return (
-    <Menu
-      label={say("host.cta.label")}
-      className="btn secondary"
-      shortcut="l"
-      items={items}
-      button={
-        <>
-          <Icon name="tag" />
-          <span className="opt">{say("host.cta")}</span>
-        </>
-      }
-    />
+    <ActMenu label={say("host.cta.label")} word={say("host.cta")} icon="tag" shortcut="l" items={items} />
   );
+}
+
+/** A menu among the acts: an icon, and a word where there is room for it. */
+function ActMenu({ label, word, icon, shortcut, items }: ActMenuProps) {
+  const button = (
+    <>
+      <Icon name={icon} />
+      <span className="opt">{word}</span>
+    </>
+  );
+  return <Menu label={label} className="btn secondary" shortcut={shortcut} items={items} button={button} />;
 }
 
 function LiveLine() {
