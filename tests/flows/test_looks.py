@@ -15,6 +15,7 @@ from tests.flows.server import Demo
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+AT_REST = "return !document.getAnimations().some((moving) => moving instanceof CSSTransition)"
 JOIN = {"en": "Join", "fr": "Entrer dans la salle"}
 
 
@@ -66,6 +67,7 @@ def look_at(tab: Tab, name: str) -> None:
         tab.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         )
+        tab.until("colours at rest", lambda: tab.run(AT_REST))
         tab.picture(PICTURES / f"{name}-{width}-{scheme}.png")
         assert not sticks_out(tab), f"{name} at {width} px is wider than the page"
         assert violations(tab) == [], f"{name} at {width} px, {scheme}"
