@@ -13,6 +13,8 @@ from tests.flows.server import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+OPENS_BEFORE_S = 15 * 60
+
 
 def test_a_second_device_is_asked_and_the_first_is_told(demo: Callable[..., Demo], opens: OpenTab) -> None:
     """ROOM-2, CAL-10: *continue here* moves the seat; the first page says so and stays closed."""
@@ -39,6 +41,20 @@ def test_opening_the_link_takes_nothing(demo: Callable[..., Demo], opens: OpenTa
     person = opens(Engine.FIREFOX, link)
     join(person)
     assert count(person).startswith("1 ")
+
+
+def test_who_comes_early_goes_in_when_the_room_opens(demo: Callable[..., Demo], opens: OpenTab) -> None:
+    """ROOM-1: a press before the room opens is remembered, can be taken back, and lets in by itself."""
+    link = demo(starts_in_s=OPENS_BEFORE_S + 15).session("automated").participants[0]
+    tab = opens(Engine.CHROMIUM, link)
+    tab.press("Let me in when it opens")
+    tab.see("You will be let in at")
+    tab.press("You will be let in at")
+    tab.see("Let me in when it opens")
+    tab.press("Let me in when it opens")
+    tab.see("You will be let in at")
+
+    in_the_room(tab)
 
 
 def test_a_link_that_leads_nowhere_says_so(demo: Callable[..., Demo], opens: OpenTab) -> None:

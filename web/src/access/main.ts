@@ -68,7 +68,7 @@ function arm(now: boolean): void {
   const at = timeOfDay(Date.parse(facts.opens_at ?? ""), language);
   if (button === null) return;
   button.textContent = armed ? text(button, "armed", { at }) : text(button, "arm");
-  button.toggleAttribute("data-armed", armed);
+  button.classList.toggle("armed", armed);
 }
 
 /** Counts down, and opens the page when its time has come. */
@@ -126,6 +126,7 @@ function notIn(joined: Exclude<Joined, { kind: "granted" }>): void {
       return showTaken(joined);
     case "early":
       open = false;
+      arm(armed);
       setTimeout(() => {
         if (armed) void enter("ask");
       }, ARMED_RETRY_MS);
@@ -162,7 +163,7 @@ function idle(): void {
   if (button === null) return;
   button.textContent = text(button, open ? "join" : "arm");
   button.removeAttribute("aria-disabled");
-  button.removeAttribute("data-armed");
+  button.classList.remove("armed");
 }
 
 function refused(words: string): void {
