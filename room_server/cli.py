@@ -1,4 +1,4 @@
-"""The command `room-server`: serve, demo, probe, doctor.
+"""The command `room-server`: serve, demo, probe, doctor, session.
 
 Exit codes: 0 done; 1 refused, or `doctor` found a fault; 2 wrong usage or settings; `probe` has its own.
 """
@@ -25,6 +25,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+session_app = typer.Typer(
+    name="session",
+    help="Look at sessions and cancel them, while a server runs or not.",
+    no_args_is_help=True,
+)
+app.add_typer(session_app)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
@@ -135,6 +142,22 @@ def doctor(as_json: JsonOption = False) -> None:
     else:
         print(command.as_text(findings, _language()), end="")
     raise typer.Exit(1 if command.worst(findings) is Status.FAIL else 0)
+
+
+@session_app.command("list")
+def list_sessions() -> None:
+    """Print every session: its id, state, start and title."""
+    from room_server.console import sessions
+
+    _run(sessions.list_sessions(_settings().database_path, _language(), print))
+
+
+@session_app.command("cancel")
+def cancel_session(session_id: Annotated[str, typer.Argument(help="As `session list` prints it.")]) -> None:
+    """Cancel a session, scheduled or on air: everybody in its room is told and put out within a second."""
+    from room_server.console import sessions
+
+    _run(sessions.cancel(_settings().database_path, session_id, _language(), print))
 
 
 def _settings(**overrides: Any) -> Any:

@@ -179,6 +179,18 @@ class Freeze:
     displaced: ConnectionId | None
 
 
+def closing_reason(state: LinkState) -> ClosingReason | None:
+    """Return what whoever sits on a link in that state is to be told; None when they may stay."""
+    return _CLOSES.get(state)
+
+
+_CLOSES = {
+    LinkState.REMOVED: ClosingReason.REMOVED,
+    LinkState.REVOKED: ClosingReason.LINK_REVOKED,
+    LinkState.FROZEN: ClosingReason.LINK_FROZEN,
+}
+
+
 def page_state(link: Link, session: Session, now: datetime) -> PageState:
     """Return what a visitor of the link is to be told."""
     if link.state is not LinkState.ACTIVE:

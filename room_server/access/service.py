@@ -254,6 +254,10 @@ class Access:
             *(self._close(link_id, connection_id, Removed(reason)) for link_id, connection_id in freed)
         )
 
+    async def evict(self, admission: Admission, reason: ClosingReason) -> None:
+        """Close a connection whose link another process ended; its seat is freed as it goes."""
+        await self._close(admission.link_id, admission.connection_id, Removed(reason))
+
     async def close(self) -> None:
         """Wait until every connection that is being closed is."""
         under_way = [task for tasks in self._closings.values() for task in tasks]

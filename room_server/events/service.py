@@ -148,6 +148,23 @@ class Events:
         )
         return after
 
+    async def cancel(self, session_id: SessionId) -> Session:
+        """Cancel a session, scheduled or on air, and return it; one cancelled before stays as it is.
+
+        The node that has its room open sees the row and closes the room within a second.
+        Raises `Refused`: `unknown_session`, `session_over`.
+        """
+        async with self._database.transaction() as tx:
+            session = await store.session(tx, session_id)
+            if session is not None and session.state is SessionState.CANCELLED:
+                return session
+            return await self.set_state(tx, session_id, SessionState.CANCELLED)
+
+    async def all(self) -> Sequence[Session]:
+        """Return every session of every workspace, by their start."""
+        async with self._database.reading() as reading:
+            return await store.all_sessions(reading)
+
     async def set_chat_mode(self, tx: Transaction, session_id: SessionId, mode: ChatMode) -> None:
         """Change the chat mode within the caller's transaction."""
         await store.change_chat_mode(tx, session_id, mode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -134,6 +134,19 @@ async def due(reading: Reading, now: datetime) -> Sequence[Session]:
 async def in_state(reading: Reading, state: SessionState) -> Sequence[Session]:
     found = await reading.execute(
         _sessions().where(sessions.c.state == state.value).order_by(sessions.c.starts_at)
+    )
+    return [_session(row) for row in found]
+
+
+async def all_sessions(reading: Reading) -> Sequence[Session]:
+    found = await reading.execute(_sessions().order_by(sessions.c.starts_at, sessions.c.id))
+    return [_session(row) for row in found]
+
+
+async def cancelled_among(reading: Reading, session_ids: Collection[SessionId]) -> Sequence[Session]:
+    """Return those of `session_ids` that are cancelled."""
+    found = await reading.execute(
+        _sessions().where(sessions.c.id.in_(session_ids), sessions.c.state == SessionState.CANCELLED.value)
     )
     return [_session(row) for row in found]
 

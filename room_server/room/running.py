@@ -75,6 +75,7 @@ class Running:
         self._errands = errands
         self._prepared: dict[SessionId, Programme] = {}
         self._runs: dict[SessionId, Run] = {}
+        self._closing: set[SessionId] = set()
 
     # ---- starting
 
@@ -237,13 +238,31 @@ class Running:
         room.refresh_stage()
         self._errands.send(self._close(room), f"close {session.session_id}")
 
+    def cancelled(self, room: Room, session: Session) -> None:
+        """Another process cancelled the session: `over`, and its closing again until everybody is out."""
+        if session.session_id in self._closing:
+            return
+        if room.state.session.state is SessionState.CANCELLED:
+            self._errands.send(self._close(room), f"close {session.session_id}")
+        else:
+            _log.info("session_cancelled", session=session.session_id)
+            self.over(room, session)
+
     async def _close(self, room: Room) -> None:
         session_id = room.state.session.session_id
+        cancelled = room.state.session.state is SessionState.CANCELLED
+        reason = ClosingReason.SESSION_CANCELLED if cancelled else ClosingReason.SESSION_OVER
+        self._closing.add(session_id)
         run = self._runs.pop(session_id, None)
         programme = run.programme if run else self._prepared.pop(session_id, None)
         try:
-            await self._ports.seats.close_session(session_id, ClosingReason.SESSION_OVER)
+            if programme is not None and cancelled:
+                # People are put out one by one; the film does not go on meanwhile.
+                room.programme = None
+                room.refresh_stage()
+            await self._ports.seats.close_session(session_id, reason)
         finally:
+            self._closing.discard(session_id)
             await self._let_go(room, programme)
 
     async def _let_go(self, room: Room, programme: Programme | None) -> None:

@@ -19,6 +19,7 @@ from room_server.room.running import Running
 from room_server.room.scheduler import Scheduler
 from room_server.room.staging import Staging
 from room_server.room.talking import Talking
+from room_server.room.watch import Watch
 
 _log = structlog.get_logger(__name__)
 
@@ -34,10 +35,12 @@ class RoomService:
         self.staging = Staging(self._rooms, ports)
         self.hosting = Hosting(self._rooms, self.running, ports)
         self._scheduler = Scheduler(self.running, ports, self._errands)
+        self._watch = Watch(self._rooms, self.running, ports, self._errands)
 
     async def start(self) -> None:
-        """Resume the sessions on air and start those that become due."""
+        """Resume the sessions on air, start those that become due, and heed what other processes write."""
         self._errands.send(self._scheduler.run(), "scheduler")
+        self._errands.send(self._watch.run(), "watch")
 
     def hint(self) -> None:
         """A session was planned or moved: look at once."""

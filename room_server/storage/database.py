@@ -10,6 +10,7 @@ power (write-ahead log, `synchronous=FULL`); when it raised, nothing of it is th
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from room_server.clock import wall_now
 from room_server.errors import Refused
-from room_server.storage.migrate import upgrade
+from room_server.storage.migrate import require_current, upgrade
 from room_server.storage.turns import Place, Turns
 
 _BUSY_TIMEOUT_MS = 5_000
@@ -78,6 +79,23 @@ class Database:
         try:
             async with database.transaction() as tx:
                 await tx._connection.run_sync(upgrade)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @classmethod
+    async def attach(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Database:
+        """Open a file that another process may be serving, and leave its tables as they are.
+
+        Raises `Refused`: `no_database`, `storage_too_old`, `storage_too_new`.
+        """
+        if not os.path.isfile(path):  # noqa: ASYNC240 - one look at the disk, before anything runs
+            raise Refused("no_database", 404, {"file": str(path)})
+        database = cls(path, wall)
+        try:
+            async with database.reading() as reading:
+                await reading._connection.run_sync(require_current)
         except BaseException:
             await database.close()
             raise

@@ -36,6 +36,14 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def require_current(connection: Connection) -> None:
+    """Raise `Refused` storage_too_new or storage_too_old unless the tables are as this program knows them."""
+    known, current = known_revisions(), _current(connection)
+    if current != known[-1]:
+        code = "storage_too_old" if current is None or current in known else "storage_too_new"
+        raise Refused(code, 503, {"found": current or "-", "known": known[-1]})
+
+
 def _current(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None

@@ -58,6 +58,36 @@ async def test_a_session_is_started_by_one_of_two(timed_server: ServerUnderTest)
         await start()
 
 
+async def test_a_session_is_cancelled_from_its_plan_and_on_air_once_and_for_all(
+    timed_server: ServerUnderTest, clock: FakeClock
+) -> None:
+    events, database = timed_server.running.events, timed_server.running.database
+    planned, running = await timed_server.session(), await timed_server.session()
+    async with database.transaction() as tx:
+        await events.set_state(tx, running.session_id, SessionState.ON_AIR)
+    for session in (planned, running):
+        cancelled = await events.cancel(session.session_id)
+        assert (cancelled.state, cancelled.ended_at) == (SessionState.CANCELLED, clock.now())
+
+        clock.advance(1)
+        assert await events.cancel(session.session_id) == cancelled, "again changes nothing"
+        assert await events.session(session.session_id) == cancelled
+
+
+@pytest.mark.parametrize("over", [SessionState.ENDED, SessionState.MISSED])
+async def test_a_session_that_is_over_stays_over(timed_server: ServerUnderTest, over: SessionState) -> None:
+    events, database = timed_server.running.events, timed_server.running.database
+    session_id = (await timed_server.session()).session_id
+    async with database.transaction() as tx:
+        if over is SessionState.ENDED:
+            await events.set_state(tx, session_id, SessionState.ON_AIR)
+        await events.set_state(tx, session_id, over)
+    with pytest.raises(Refused) as refused:
+        await events.cancel(session_id)
+    assert refused.value.code == "session_over"
+    assert (await events.session(session_id)).state is over
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime"])
 async def test_a_time_zone_that_nobody_knows_is_refused(server: ServerUnderTest, zone: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -69,6 +99,9 @@ async def test_what_does_not_exist_is_refused(server: ServerUnderTest) -> None:
     events = server.running.events
     with pytest.raises(Refused) as refused:
         await events.session(SessionId("nothing"))
+    assert refused.value.code == "unknown_session"
+    with pytest.raises(Refused) as refused:
+        await events.cancel(SessionId("nothing"))
     assert refused.value.code == "unknown_session"
     plan = SessionPlan(
         room_type=RoomType.LIVE,

@@ -14,9 +14,11 @@ import socketio
 from room_server.access import store
 from room_server.access.rules import Admission, Role
 from room_server.events.rules import ChatMode, RoomType
+from room_server.events.service import Events
 from room_server.ids import MessageId, PersonId, SessionId
 from room_server.room.chat import Message, MessageState
 from room_server.room.notices import MessagePublished
+from room_server.storage import Database
 from signaling.fanout import MOST_BEHIND
 from signaling.server import Patience
 from signaling.tables import REQUESTS
@@ -360,6 +362,24 @@ async def test_a_revoked_link_hears_so(here: Served) -> None:
     await here.world.access.revoke(link.link_id)
     await ann.until(ann.disconnected.is_set)
     assert ann.notices[-1] == ("seat.removed", {"reason": "link_revoked"})
+
+
+async def test_a_cancellation_by_another_process_is_heard_within_a_second(here: Served) -> None:
+    """ROOM-8: on air and in the lobby."""
+    on_stage, in_lobby = await here.world.session(), await here.world.session()
+    ann, hal = await here.join(on_stage, "Ann"), await here.join(on_stage, "Hal", Role.HOST)
+    bob = await here.join(in_lobby, "Bob")
+    assert await hal.request("session.start") == {"ok": {}}
+    await here.world.rooms.start()
+    database = await Database.attach(here.world.db.path, here.world.clock.now)
+    for session in (on_stage, in_lobby):
+        await Events(database).cancel(session.session_id)
+    await database.close()
+
+    for client in (ann, hal, bob):
+        await client.until(client.disconnected.is_set, within_s=1.0)
+        assert client.told("session.state")[-1]["state"] == "cancelled"
+        assert client.notices[-1] == ("seat.removed", {"reason": "session_cancelled"})
 
 
 async def test_a_host_runs_an_automated_session_over_the_wire(here: Served) -> None:

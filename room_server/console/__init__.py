@@ -1,0 +1,1 @@
+"""What an operator does at the terminal with the data of a server, running or not."""
