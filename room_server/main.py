@@ -46,6 +46,7 @@ from room_server.room.plan import Plans
 from room_server.room.ports import Ports
 from room_server.room.service import RoomService
 from room_server.storage import Database
+from room_server.storage.upgrade_process import upgrade_apart
 from signaling.fanout import SocketFanout
 from signaling.server import Signalling, create
 
@@ -113,6 +114,7 @@ class RoomServer:
         stack.callback(folder.release)
         given = settings.key.get_secret_value() if settings.key else None
         key = server_key(settings.data_dir, given)
+        await upgrade_apart(settings.database_path)
         self.database = await Database.open(settings.database_path, wall)
         stack.push_async_callback(self.database.close)
         self.clock = anchor(wall())

@@ -8,6 +8,7 @@ async with start_server(tmp_path) as server:
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from room_server.config import Settings
 from room_server.events.rules import ChatMode, RoomType, SeatPolicy, Session
 from room_server.events.service import EventPlan, SessionPlan
 from room_server.main import RoomServer
+from tests.kit.database import migrated
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 IPHONE = (
@@ -128,9 +130,18 @@ async def start_server(
         "media_shards": 1,
         "drain_s": 1.0,
     }
-    running = await RoomServer.start(Settings(**settings | overrides), wall)
+    chosen = Settings(**settings | overrides)
+    await _furnish(chosen)
+    running = await RoomServer.start(chosen, wall)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             yield ServerUnderTest(running, http)
     finally:
         await running.close()
+
+
+async def _furnish(settings: Settings) -> None:
+    """Give a new data folder its tables, which would take a process of their own."""
+    if not settings.data_dir.exists():
+        settings.data_dir.mkdir(mode=0o700, parents=True)
+        shutil.copy(await migrated(), settings.database_path)

@@ -1,6 +1,6 @@
 """The measured process: room-server with its production settings, and what the kernel says about it.
 
-serving(wanted)    `room-server serve` on a data folder with the wanted sessions
+serving(wanted)    `room-server serve` started on an empty data folder, then given the wanted sessions
 demonstrating(…)   `room-server demo`, whose automated session plays real film
 """
 
@@ -65,10 +65,9 @@ def rss_kb(status: str) -> int:
 
 @asynccontextmanager
 async def serving(wanted: Sequence[Wanted]) -> AsyncIterator[Server]:
-    """Run `room-server serve` with these sessions; ended with SIGTERM."""
+    """Run `room-server serve` on a new data folder, then plan these sessions; ended with SIGTERM."""
     with tempfile.TemporaryDirectory(prefix="room-server-bench-") as folder:
         settings = Settings(data_dir=Path(folder), port=_free_port(), udp_port=0, metrics_port=_free_port())
-        furnished = await furnish(settings.database_path, server_key(settings.data_dir, None), wanted)
         environment = {
             "ROOM_DATA_DIR": folder,
             "ROOM_PORT": str(settings.port),
@@ -78,6 +77,8 @@ async def serving(wanted: Sequence[Wanted]) -> AsyncIterator[Server]:
         async with _running(Path(folder), ("serve",), environment) as process:
             origin = f"http://{settings.host}:{settings.port}"
             await _until_ready(process, f"{origin}/readyz")
+            # Only now: what a first start leaves in memory is in every figure.
+            furnished = await furnish(settings.database_path, server_key(settings.data_dir, None), wanted)
             yield Server(process.pid, tuple(_with_links(origin, one) for one in furnished))
 
 

@@ -1,4 +1,4 @@
-"""What the measured server finds in its data folder: sessions and links, made by the product's services."""
+"""What the measured server is given: sessions and links, made by the product's services beside it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class _NoNode:
 
 
 async def furnish(database_path: Path, key: ServerKey, wanted: Sequence[Wanted]) -> tuple[Furnished, ...]:
-    """Make the sessions in a new database; the server opens it afterwards with the same key."""
-    database = await Database.open(database_path)
+    """Make the sessions in the database of a running server with that key; it sees them within a second."""
+    database = await Database.attach(database_path)
     try:
         workspace_id = await Workspaces(database).create("Bench")
         events = Events(database)

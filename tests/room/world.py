@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +26,7 @@ from room_server.room.plan import Plans
 from room_server.room.ports import Fanout, MediaPort, Ports
 from room_server.room.service import RoomService
 from room_server.storage import Database
+from tests.kit.database import migrated
 from tests.room.waiting import until
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -244,7 +242,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """Open a world in `folder`; `fanout` and `engine` stand in for what keeps notices and fakes media."""
     clock = ManualClock()
-    shutil.copy(await _migrated(), folder / "rooms.sqlite")
+    shutil.copy(await migrated(), folder / "rooms.sqlite")
     db = await Database.open(folder / "rooms.sqlite", wall=clock.now)
     events = Events(db)
     access = Access(db, ServerKey(b"k" * 32), ThisNode())
@@ -266,15 +264,6 @@ async def world(
     finally:
         await built.rooms.close()
         await db.close()
-
-
-async def _migrated() -> Path:
-    """A database with every table and no row, made once a run."""
-    path = Path(tempfile.gettempdir()) / f"room-server-tests-{os.getpid()}.sqlite"
-    if not path.exists():
-        await (await Database.open(path)).close()
-        atexit.register(path.unlink)
-    return path
 
 
 def room_of(here: World, session: Session) -> Room:
