@@ -41,7 +41,7 @@ async def invite(rooms: RoomService, who: Admission, payload: PersonRef) -> None
 
 @handles(HANDLERS, "stage.enter")
 async def enter(rooms: RoomService, who: Admission, _: Nothing) -> None:
-    rooms.staging.enter(who)
+    await rooms.staging.enter(who)
 
 
 @handles(HANDLERS, "stage.leave")

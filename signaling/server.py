@@ -199,10 +199,16 @@ class Signalling:
 
     # ---- going
 
-    async def _disconnect(self, sid: str, _reason: str) -> None:
+    async def _disconnect(self, sid: str, reason: str) -> None:
         connection = self._by_sid.get(sid)
-        if connection is not None:
-            await self._gone(connection)
+        if connection is None:
+            return
+        by_a_press = reason == self._server.reason.CLIENT_DISCONNECT and not connection.closing
+        on_stage = self._rooms.staging.is_on_stage(connection.admission)
+        self._forget(connection)
+        if by_a_press and on_stage:
+            await self._quit(connection)
+        await self._release(connection)
 
     async def on_closing(self, connection_id: ConnectionId, closing: Closing) -> None:
         """Tell a connection why its seat is gone, and close it; returns when its media and events stopped."""
@@ -220,11 +226,24 @@ class Signalling:
 
     async def _gone(self, connection: Connection) -> None:
         """The socket is gone: leave the room, free the seat."""
+        self._forget(connection)
+        await self._release(connection)
+
+    async def _quit(self, connection: Connection) -> None:
+        """Who says goodbye steps off the stage; who is only lost keeps the place."""
+        try:
+            await self._rooms.staging.quit(connection.admission)
+        except Refused as refused:
+            _log.warning("stage_not_left", code=refused.code)
+
+    def _forget(self, connection: Connection) -> None:
         self._by_sid.pop(connection.sid, None)
         self._connections.pop(connection.admission.connection_id, None)
         self._fanout.remove(connection.admission.connection_id)
         self._rooms.left(connection.admission)
         connection.closed.set()
+
+    async def _release(self, connection: Connection) -> None:
         try:
             await self._access.release(connection.admission)
         except Refused as refused:

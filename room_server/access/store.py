@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     String,
     Table,
     delete,
@@ -125,8 +126,13 @@ async def links_of_session(reading: Reading, session_id: SessionId) -> Sequence[
     return [_link(row) for row in found]
 
 
+def is_ended(session_ids: Collection[SessionId]) -> Select[Any]:
+    """Select the links of these sessions that admit nobody any more; costs nothing for those that do."""
+    return select(links.c.id).where(links.c.session_id.in_(session_ids), _ended)
+
+
 async def ended_links(reading: Reading, session_ids: Collection[SessionId]) -> Sequence[Link]:
-    """Return the links of these sessions that admit nobody any more; costs nothing for those that do."""
+    """Return the links of `is_ended`."""
     found = await reading.execute(select(links).where(links.c.session_id.in_(session_ids), _ended))
     return [_link(row) for row in found]
 

@@ -67,18 +67,20 @@ class Room:
     def joined(self, who: Admission) -> None:
         """Put `who` on the roster, give them their snapshot and tell the others."""
         now = self._ports.clock.now()
-        self.state = replace(self.state, roster=self.state.roster.joined(who))
+        stage = self.state.stage.back(who)
+        self.state = replace(self.state, roster=self.state.roster.joined(who), stage=stage)
         self._ports.fanout.tell([who.connection_id], snapshot(self.state, who, now))
         self._tell_person(who, here=True)
+        self.refresh_stage()
 
     def left(self, who: Admission) -> None:
-        """Take `who` off the roster and the stage, close their media, tell the others."""
+        """Take `who` off the roster, close their media, tell the others; a place on the stage is kept."""
         roster = self.state.roster.left(who)
         for peer in [peer for peer, one in self.peers.items() if one.connection_id == who.connection_id]:
             self.drop_peer(peer)
         if roster is self.state.roster:
             return
-        self.state = replace(self.state, roster=roster, stage=self.state.stage.without(who.person_id))
+        self.state = replace(self.state, roster=roster, stage=self.state.stage.away(who.person_id))
         self._tell_person(who, here=False)
         self.refresh_stage()
 

@@ -85,7 +85,7 @@ async def _load(tx: Transaction, session_id: SessionId) -> RoomState:
     session = await event_store.session(tx, session_id)
     if session is None:
         raise Refused("unknown_session", 404)
-    invited, muted = await store.stage_people(tx, session_id)
+    invited, muted, kept = await store.stage_people(tx, session_id)
     return RoomState(
         session=session,
         chat=ChatLog(
@@ -96,5 +96,5 @@ async def _load(tx: Transaction, session_id: SessionId) -> RoomState:
         plan=await store.plan(tx, session_id),
         transport=await store.last_transport(tx, session_id),
         launches=tuple(await store.launches_after(tx, session_id, tx.now)),
-        stage=Stage(invited=invited, muted=muted),
+        stage=Stage(invited=invited, muted=muted, kept=kept),
     )

@@ -1,11 +1,15 @@
 """The stage: who may publish, who is on it, and which receive slot carries whom.
 
     invited ──enter──► on stage ──leave──► off (a participant's invitation ends)
+                        │    ▲
+                  away ─┘    └─ back         connection lost, and there again, also after a restart
     hosts and moderators enter uninvited
 
 A person keeps one place from entering to leaving, and place k is audio slot k and video slot k; slot 0 of
-each kind is the programme's.  Off air, and in an automated session while its timeline plays, the stage is
-*closed*: people may gather on it (backstage), nothing of theirs is forwarded.
+each kind is the programme's.  The place of somebody away is theirs until all others are taken.
+
+Off air, and in an automated session while its timeline plays, the stage is *closed*: people may gather on it
+(backstage), nothing of theirs is forwarded.
 
 Invariant: no two people share a place; a slot carries only what a person on the stage publishes.
 """
@@ -61,9 +65,13 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind."""
+    """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind.
+
+    `kept` are the places of those who are away, longest away first.
+    """
 
     people: tuple[OnStage, ...] = ()
+    kept: tuple[tuple[PersonId, int], ...] = ()
     invited: frozenset[PersonId] = frozenset()
     muted: frozenset[PersonId] = frozenset()
     tracks: tuple[tuple[PersonId, Kind, TrackId], ...] = ()
@@ -73,23 +81,62 @@ class Stage:
         return any(one.person_id == person_id for one in self.people)
 
     def may_publish(self, member: Admission) -> bool:
-        return is_team(member.role) or member.person_id in self.invited or self.is_on(member.person_id)
+        who = member.person_id
+        kept = any(one == who for one, _ in self.kept)
+        return is_team(member.role) or who in self.invited or kept or self.is_on(who)
 
-    def entered(self, member: Admission) -> Stage:
-        """Return the stage with `member` on it.  Raise `Refused` not_invited or stage_full."""
-        if self.is_on(member.person_id):
-            return self
+    def place_for(self, member: Admission) -> OnStage:
+        """Return where `member` is to stand: their own place, a free one, or that of whoever is longest away.
+
+        Raise `Refused` not_invited or stage_full.
+        """
         if not self.may_publish(member):
             raise Refused("not_invited")
-        taken = {one.place for one in self.people}
-        free = next((place for place in range(1, SLOTS) if place not in taken), None)
-        if free is None:
+        places = {one.person_id: one.place for one in self.people} | dict(self.kept)
+        free = (place for place in range(1, SLOTS) if place not in places.values())
+        place = places.get(member.person_id) or next(free, None)
+        if place is None and self.kept:
+            place = self.kept[0][1]
+        if place is None:
             raise Refused("stage_full")
-        return replace(self, people=(*self.people, OnStage(member.person_id, member.name, free)))
+        return OnStage(member.person_id, member.name, place)
+
+    def stood(self, one: OnStage) -> Stage:
+        """Return the stage with `one` in their place; who had kept it has lost it."""
+        if one in self.people:
+            return self
+        off = self.without(one.person_id)
+        kept = tuple(place for place in off.kept if place[1] != one.place)
+        return replace(off, people=(*off.people, one), kept=kept)
+
+    def entered(self, member: Admission) -> Stage:
+        """Return the stage with `member` on it.  Raise `Refused` as `place_for`."""
+        return self.stood(self.place_for(member))
 
     def without(self, person_id: PersonId) -> Stage:
-        """Return the stage after `person_id` stepped off it or was lost; an invitation stays."""
-        return replace(self, people=tuple(one for one in self.people if one.person_id != person_id))
+        """Return the stage after `person_id` stepped off it; an invitation stays."""
+        return replace(
+            self,
+            people=tuple(one for one in self.people if one.person_id != person_id),
+            kept=tuple(place for place in self.kept if place[0] != person_id),
+        )
+
+    def dismissed(self, person_id: PersonId) -> Stage:
+        """Return the stage after `person_id` left it: their invitation ends too."""
+        return replace(self.without(person_id), invited=self.invited - {person_id})
+
+    def away(self, person_id: PersonId) -> Stage:
+        """Return the stage after the connection of `person_id` was lost: their place is kept."""
+        lost = tuple((one.person_id, one.place) for one in self.people if one.person_id == person_id)
+        if not lost:
+            return self
+        off = self.without(person_id)
+        return replace(off, kept=(*off.kept, *lost))
+
+    def back(self, member: Admission) -> Stage:
+        """Return the stage with `member` in the place that was kept for them, if one was."""
+        place = dict(self.kept).get(member.person_id)
+        return self if place is None else self.stood(OnStage(member.person_id, member.name, place))
 
     def publishing(self, person_id: PersonId, kind: Kind, track: TrackId) -> Stage:
         """Return the stage with the newest track of that kind of `person_id`."""

@@ -1,7 +1,7 @@
 """The stage and media: connecting, inviting, entering, muting, removing.
 
-An invitation and a mute are rows, so they outlive a reconnection and a restart; who stands on the stage is
-not: a person who comes back enters again.
+Invitations, mutes and places on the stage are rows, so they outlive a reconnection and a restart: who was on
+the stage and comes back is on it again.
 """
 
 from __future__ import annotations
@@ -116,10 +116,18 @@ class Staging:
         stage = room.state.stage
         self._restage(room, replace(stage, invited=stage.invited | {person_id}))
 
-    def enter(self, who: Admission) -> None:
+    async def enter(self, who: Admission) -> None:
         """Enter the stage.  Raise `Refused`: not_invited, stage_full, seat_moved."""
         room = self._rooms.of(who)
-        self._restage(room, room.state.stage.entered(who))
+        if room.state.stage.is_on(who.person_id):
+            return
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            one = room.state.stage.place_for(who)
+            await store.set_place(tx, who.session_id, who.person_id, one.place)
+        stage = room.state.stage.stood(one)
+        here = room.state.roster.get(who.person_id) is not None  # they may have gone as it was stored
+        self._restage(room, stage if here else stage.away(who.person_id))
 
     async def leave(self, who: Admission, person_id: PersonId | None) -> None:
         """Step off the stage, or send `person_id` off it.  A participant's invitation ends.
@@ -130,12 +138,27 @@ class Staging:
         leaving = who.person_id if person_id is None else person_id
         if leaving != who.person_id:
             require(who, Action.INVITE)
-        if leaving in room.state.stage.invited:
-            async with self._ports.db.transaction() as tx:
-                await self._ports.seats.check_holds(tx, who)
-                await store.set_invited(tx, who.session_id, leaving, False)
-        stage = room.state.stage.without(leaving)
-        self._restage(room, replace(stage, invited=stage.invited - {leaving}))
+        await self._step_off(who, leaving)
+        self._restage(room, room.state.stage.dismissed(leaving))
+
+    def is_on_stage(self, who: Admission) -> bool:
+        room = self._rooms.here(who.session_id)
+        return room is not None and room.state.stage.is_on(who.person_id)
+
+    async def quit(self, who: Admission) -> None:
+        """Take somebody who left the room by a press off the stage, before their seat is free.
+
+        Raise `Refused` seat_moved, when they are back already.
+        """
+        await self._step_off(who, who.person_id)
+        room = self._rooms.here(who.session_id)
+        if room is not None:
+            self._restage(room, room.state.stage.dismissed(who.person_id))
+
+    async def _step_off(self, who: Admission, leaving: PersonId) -> None:
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            await store.step_off(tx, who.session_id, leaving)
 
     async def mute(self, who: Admission, person_id: PersonId) -> None:
         """Silence somebody at the server.  Raise `Refused`: not_allowed, unknown_person, seat_moved."""
@@ -160,10 +183,9 @@ class Staging:
             if link is None:
                 raise Refused("unknown_person", 404)
             require_over(who, Action.REMOVE, link.role)
-            await store.set_invited(tx, who.session_id, person_id, False)
+            await store.step_off(tx, who.session_id, person_id)
         room = self._rooms.of(who)
-        stage = room.state.stage.without(person_id)
-        self._restage(room, replace(stage, invited=stage.invited - {person_id}))
+        self._restage(room, room.state.stage.dismissed(person_id))
         await self._ports.seats.remove_person(who.session_id, person_id, who.person_id)
 
     async def _mute(self, who: Admission, person_id: PersonId, *, muted: bool) -> None:

@@ -6,7 +6,7 @@ fence (`Access.check_holds`) and the run's (`require_run`) in the transaction th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,14 +24,17 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     insert,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from playback.clock import Motion
+from room_server.access import store as access_store
 from room_server.cluster.node import Node
 from room_server.errors import Refused
+from room_server.events import store as event_store
 from room_server.ids import CtaId, MessageId, PersonId, SessionId
 from room_server.room.chat import HISTORY_MESSAGES, Message, MessageState
 from room_server.room.course import Cause, Launch, Plan, TransportRow
@@ -95,6 +98,7 @@ stage_rights = Table(
     Column("person_id", String(32), primary_key=True),
     Column("invited", Boolean, nullable=False),
     Column("muted", Boolean, nullable=False),
+    Column("place", Integer),
 )
 
 launches = Table(
@@ -107,6 +111,19 @@ launches = Table(
     Column("until", Instant, nullable=False),
     Index("ix_cta_launch_session_id_until", "session_id", "until"),
 )
+
+
+# ---- what other processes ended
+
+
+async def has_ended(reading: Reading, session_ids: Collection[SessionId]) -> bool:
+    """Whether one of these sessions is cancelled or one of their links ended: one question, asked often."""
+    found = await reading.execute(
+        select(
+            or_(event_store.is_cancelled(session_ids).exists(), access_store.is_ended(session_ids).exists())
+        )
+    )
+    return bool(found.scalar_one())
 
 
 # ---- chat
@@ -272,8 +289,32 @@ async def set_muted(tx: Transaction, session_id: SessionId, person_id: PersonId,
     await _set_right(tx, session_id, person_id, {"invited": False, "muted": muted}, {"muted": muted})
 
 
+async def set_place(tx: Transaction, session_id: SessionId, person_id: PersonId, place: int) -> None:
+    """Put `person_id` on the stage, in a place that whoever had it loses."""
+    await tx.execute(
+        update(stage_rights)
+        .where(stage_rights.c.session_id == session_id, stage_rights.c.place == place)
+        .values(place=None)
+    )
+    new = {"invited": False, "muted": False, "place": place}
+    await _set_right(tx, session_id, person_id, new, {"place": place})
+
+
+async def step_off(tx: Transaction, session_id: SessionId, person_id: PersonId) -> None:
+    """Take `person_id` off the stage and end their invitation; a mute stays."""
+    await tx.execute(
+        update(stage_rights)
+        .where(stage_rights.c.session_id == session_id, stage_rights.c.person_id == person_id)
+        .values(invited=False, place=None)
+    )
+
+
 async def _set_right(
-    tx: Transaction, session_id: SessionId, person_id: PersonId, new: dict[str, bool], known: dict[str, bool]
+    tx: Transaction,
+    session_id: SessionId,
+    person_id: PersonId,
+    new: Mapping[str, bool | int],
+    known: Mapping[str, bool | int],
 ) -> None:
     await tx.execute(
         upsert(stage_rights)
@@ -284,11 +325,16 @@ async def _set_right(
 
 async def stage_people(
     reading: Reading, session_id: SessionId
-) -> tuple[frozenset[PersonId], frozenset[PersonId]]:
-    """Return who is invited to the stage, and who is muted."""
-    rows = list(await reading.execute(select(stage_rights).where(stage_rights.c.session_id == session_id)))
+) -> tuple[frozenset[PersonId], frozenset[PersonId], tuple[tuple[PersonId, int], ...]]:
+    """Return who is invited to the stage, who is muted, and who stands in which place of it."""
+    rows = list(
+        await reading.execute(
+            select(stage_rights).where(stage_rights.c.session_id == session_id).order_by(stage_rights.c.place)
+        )
+    )
     invited = frozenset(PersonId(row.person_id) for row in rows if row.invited)
-    return invited, frozenset(PersonId(row.person_id) for row in rows if row.muted)
+    muted = frozenset(PersonId(row.person_id) for row in rows if row.muted)
+    return invited, muted, tuple((PersonId(row.person_id), row.place) for row in rows if row.place)
 
 
 async def add_launch(tx: Transaction, session_id: SessionId, launch: Launch) -> None:

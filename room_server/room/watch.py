@@ -18,6 +18,7 @@ from room_server.access import store as access_store
 from room_server.access.rules import closing_reason
 from room_server.errors import Refused
 from room_server.events import store as event_store
+from room_server.room import store
 from room_server.room.errands import Errands
 from room_server.room.ports import Ports
 from room_server.room.rooms import Rooms
@@ -55,6 +56,8 @@ class Watch:
         if not open_here:
             return
         async with self._ports.db.reading() as reading:
+            if not await store.has_ended(reading, open_here):
+                return
             cancelled = await event_store.cancelled_among(reading, open_here)
             ended = await access_store.ended_links(reading, open_here)
         for session in cancelled:

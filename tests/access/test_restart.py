@@ -14,10 +14,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from room_server.access.rules import Link
+from room_server.access.rules import Link, Role
 from room_server.cluster.lease import Lease
 from room_server.ids import NodeId
 from tests.kit.server import start_server
+from tests.signaling.raw_client import RawClient
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +79,37 @@ async def test_after_a_kill_every_seat_is_free_at_once(tmp_path: Path) -> None:
     async with process(data_dir) as (child, url):
         assert await join(url, token, "a-phone") == (200, "taken")
         assert await join(url, token, "a-laptop") == (409, "seat_taken")
+
+
+async def test_after_a_kill_who_was_on_the_stage_is_on_it_again(tmp_path: Path) -> None:
+    """ROOM-7, ROOM-8: what was acknowledged is stored."""
+    async with start_server(tmp_path) as server:
+        session = await server.session()
+        link = await server.link(session, Role.HOST, "Hal")
+        data_dir, token = server.running.settings.data_dir, server.token(link)
+
+    async with process(data_dir) as (child, url):
+        hal = await connected(url, token)
+        assert await hal.request("stage.enter") == {"ok": {}}
+        child.send_signal(signal.SIGKILL)
+        await child.wait()
+        await hal.close()
+
+    async with process(data_dir) as (_, url):
+        hal = await connected(url, token)
+        on_stage = hal.told("room.snapshot")[0]["stage"]["on_stage"]
+        assert [one["name"] for one in on_stage] == ["Hal"]
+        await hal.close()
+
+
+async def connected(url: str, token: str) -> RawClient:
+    """Join as a client does."""
+    body = {"token": token, "device_key": "a-laptop"}
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/api/join", json=body) as reply:
+        said = await reply.json()
+    client = await RawClient.connect(url, said["ticket"])
+    await client.until_told("room.snapshot")
+    return client
 
 
 async def test_sigterm_ends_the_server_cleanly(tmp_path: Path) -> None:

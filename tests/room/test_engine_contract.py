@@ -93,7 +93,7 @@ async def test_the_end_of_a_session_closes_its_media(
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     await on_air(here, session)
     here.rooms.staging.connect(hal, offer("chromium-host"))
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     await here.rooms.running.take_over(hal)
     assert room_of(here, session).programme is not None
 

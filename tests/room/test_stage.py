@@ -13,7 +13,7 @@ from media.codecs import Kind
 from room_server.access.rules import Role
 from room_server.errors import Refused
 from room_server.room.stage import SLOTS, Stage, StageDoor
-from tests.room.people import ANN, BOB, HAL, ZOE, person
+from tests.room.people import ANN, BOB, HAL, ZOE, come_back, person
 
 OPEN = Stage(door=StageDoor.OPEN)
 
@@ -83,12 +83,48 @@ def test_a_closed_stage_forwards_nobody_but_says_who_is_on_it() -> None:
     assert closed.view().on_stage[0].name == "Hal"
 
 
+def test_a_place_is_kept_for_who_is_away_and_theirs_when_they_are_back() -> None:
+    stage = OPEN.entered(HAL).entered(ZOE).away(HAL.person_id)
+    assert [one.person_id for one in stage.view().on_stage] == [ZOE.person_id]
+    assert not stage.is_on(HAL.person_id)
+    assert stage.place_for(person("new", Role.HOST)).place == 3
+
+    back = stage.back(come_back(HAL))
+
+    assert {one.person_id: one.place for one in back.people} == {HAL.person_id: 1, ZOE.person_id: 2}
+    assert back.back(HAL) == back
+
+
+def test_a_full_stage_gives_the_place_of_whoever_is_longest_away() -> None:
+    one, two, three = (person(name, Role.HOST) for name in ("one", "two", "three"))
+    stage = OPEN.entered(one).entered(two).entered(three).away(two.person_id).away(one.person_id)
+
+    taken = stage.entered(HAL)
+
+    assert taken.place_for(HAL).place == 2
+    assert not taken.back(two).is_on(two.person_id)
+    assert taken.back(one).is_on(one.person_id)
+
+
+def test_a_participant_who_was_on_the_stage_publishes_as_they_come_back() -> None:
+    invited = replace(OPEN, invited=frozenset({ANN.person_id}))
+    assert replace(invited.entered(ANN).away(ANN.person_id), invited=frozenset()).may_publish(ANN)
+
+
+def test_who_is_dismissed_keeps_neither_place_nor_invitation() -> None:
+    stage = replace(OPEN, invited=frozenset({ANN.person_id})).entered(ANN)
+    for gone in (stage.dismissed(ANN.person_id), stage.away(ANN.person_id).dismissed(ANN.person_id)):
+        assert not gone.back(ANN).is_on(ANN.person_id)
+        assert not gone.may_publish(ANN)
+
+
 _people = [person(f"p{number}", Role.MODERATOR) for number in range(5)]
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["enter", "leave", "publish", "end"]), st.integers(0, 4)), max_size=30)
-)
+_acts = st.sampled_from(["enter", "leave", "away", "back", "publish", "end"])
+
+
+@given(st.lists(st.tuples(_acts, st.integers(0, 4)), max_size=30))
 def test_no_two_people_share_a_slot_whatever_they_do(steps: list[tuple[str, int]]) -> None:
     stage = OPEN
     for what, number in steps:
@@ -97,10 +133,17 @@ def test_no_two_people_share_a_slot_whatever_they_do(steps: list[tuple[str, int]
             stage = stage.entered(who)
         elif what == "leave":
             stage = stage.without(who.person_id)
+        elif what == "away":
+            stage = stage.away(who.person_id)
+        elif what == "back":
+            stage = stage.back(who)
         elif what == "publish":
             stage = stage.publishing(who.person_id, Kind.VIDEO, track(number + 10))
         elif what == "end":
             stage = stage.track_ended(track(number + 10))
+    places = [one.place for one in stage.people] + [place for _, place in stage.kept]
+    assert len(places) == len(set(places))
+    assert all(0 < place < SLOTS for place in places)
     layout = stage.layout(Kind.VIDEO, None)
     assert len(layout) == SLOTS
     for one in stage.view().on_stage:

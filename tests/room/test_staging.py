@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media.engine import GoneReason, Kind, PeerGone, PeerId, Publishing, TrackEnded, TrackId, TrackStarted
+from room_server.access import store as access_store
 from room_server.access.rules import Admission, Role
 from room_server.errors import Refused
 from room_server.events.rules import RoomType
@@ -56,7 +57,7 @@ async def test_what_is_published_on_the_stage_is_forwarded_on_air_only(here: Wor
     ann = await here.join(session.session_id, "Ann")
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     publish(here, connect(here, hal), 7, 8)
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     key = room_of(here, session).key
     assert here.media.layouts[key] == ((None,) * 4, (None,) * 4)
     assert stage_as_told(here, ann).on_stage[0].audio_slot is None
@@ -79,7 +80,7 @@ async def test_the_stage_of_an_automated_session_opens_for_a_host_who_took_over(
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     await on_air(here, session)
     publish(here, connect(here, hal), 7, 8)
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     key, source = room_of(here, session).key, here.media.sources[0]
     assert here.media.layouts[key][0] == (source.audio, None, None, None)
 
@@ -94,7 +95,7 @@ async def test_a_track_that_ends_frees_its_slot(here: World) -> None:
     session = await here.session()
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     publish(here, connect(here, hal), 7, 8)
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     await here.rooms.hosting.start(hal)
     here.rooms.media_event(TrackEnded(TrackId(8)))
     assert stage_as_told(here, hal).on_stage[0].video_slot is None
@@ -106,7 +107,7 @@ async def test_who_leaves_the_room_leaves_the_stage(here: World) -> None:
     ann = await here.join(session.session_id, "Ann")
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     connect(here, hal)
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     await here.leave(hal)
     assert stage_as_told(here, ann).on_stage == ()
     assert not here.media.peers
@@ -120,7 +121,119 @@ async def test_an_invitation_outlives_a_reconnection_and_a_restart(here: World) 
     await here.restart()
     ann = await here.enter(await here.sit(ann.link_id, session.session_id))
     assert here.snapshot(ann).me.may_publish
-    here.rooms.staging.enter(ann)
+    await here.rooms.staging.enter(ann)
+
+
+async def test_who_was_on_the_stage_is_on_it_again_after_a_crash(here: World) -> None:
+    """ROOM-7, ROOM-8: in their places, muted if they were, seen by everyone as they come back."""
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    bob = await here.join(session.session_id, "Bob")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.hosting.start(hal)
+    await here.rooms.staging.enter(hal)
+    await here.rooms.staging.invite(hal, ann.person_id)
+    await here.rooms.staging.enter(ann)
+    await here.rooms.staging.mute(hal, ann.person_id)
+
+    await here.restart()
+    bob = await here.enter(await here.sit(bob.link_id, session.session_id))
+    assert here.snapshot(bob).stage.on_stage == ()
+    ann = await here.enter(await here.sit(ann.link_id, session.session_id))
+    publish(here, connect(here, ann), 7, 8)
+
+    assert [one.person_id for one in here.snapshot(ann).stage.on_stage] == [ann.person_id]
+    told = stage_as_told(here, bob).on_stage
+    assert [(one.person_id, one.audio_slot, one.video_slot, one.muted) for one in told] == [
+        (ann.person_id, 2, 2, True)
+    ]
+    assert here.media.muted == {TrackId(7)}
+    await here.enter(await here.sit(hal.link_id, session.session_id))
+    assert {one.person_id for one in stage_as_told(here, bob).on_stage} == {ann.person_id, hal.person_id}
+
+
+async def test_a_lost_connection_keeps_its_place_and_a_goodbye_does_not(here: World) -> None:
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.enter(hal)
+    await here.leave(hal)
+    assert stage_as_told(here, ann).on_stage == ()
+    hal = await here.enter(await here.sit(hal.link_id, session.session_id))
+    assert [one.person_id for one in stage_as_told(here, ann).on_stage] == [hal.person_id]
+
+    await here.rooms.staging.quit(hal)
+    await here.leave(hal)
+    hal = await here.enter(await here.sit(hal.link_id, session.session_id))
+    assert here.snapshot(hal).stage.on_stage == ()
+
+
+@pytest.mark.parametrize("how", ["left", "sent off", "removed"])
+async def test_who_left_the_stage_is_not_on_it_after_a_crash(here: World, how: str) -> None:
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.invite(hal, ann.person_id)
+    await here.rooms.staging.enter(ann)
+    if how == "left":
+        await here.rooms.staging.leave(ann, None)
+    elif how == "sent off":
+        await here.rooms.staging.leave(hal, ann.person_id)
+    else:
+        await here.rooms.staging.remove(hal, ann.person_id)
+
+    await here.restart()
+    hal = await here.enter(await here.sit(hal.link_id, session.session_id))
+
+    stage = room_of(here, session).state.stage
+    assert (stage.kept, stage.invited) == ((), frozenset())
+    if how == "removed":
+        with pytest.raises(Refused, match="removed"):
+            await here.sit(ann.link_id, session.session_id)
+    else:
+        ann = await here.enter(await here.sit(ann.link_id, session.session_id))
+        with pytest.raises(Refused, match="not_invited"):
+            await here.rooms.staging.enter(ann)
+
+
+async def test_a_place_given_to_somebody_else_is_theirs_after_a_crash_too(here: World) -> None:
+    session = await here.session()
+    people = [await here.join(session.session_id, name, Role.HOST) for name in ("A", "B", "C", "D")]
+    for one in people[:3]:
+        await here.rooms.staging.enter(one)
+    with pytest.raises(Refused, match="stage_full"):
+        await here.rooms.staging.enter(people[3])
+    await here.leave(people[1])
+    await here.rooms.staging.enter(people[3])
+
+    await here.restart()
+    for one in people:
+        await here.enter(await here.sit(one.link_id, session.session_id))
+
+    on_stage = {one.name: one.place for one in room_of(here, session).state.stage.people}
+    assert on_stage == {"A": 1, "C": 3, "D": 2}
+
+
+async def test_who_lost_the_seat_does_not_enter_nor_leave_the_stage_by_the_old_connection(
+    here: World,
+) -> None:
+    """ROOM-2: the fence is checked where it is stored, whatever memory says."""
+    session = await here.session()
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.enter(hal)
+    async with here.db.transaction() as tx:
+        await access_store.free_seat(tx, hal.link_id, hal.fence)
+    for act in (here.rooms.staging.quit(hal), here.rooms.staging.leave(hal, None)):
+        with pytest.raises(Refused, match="seat_moved"):
+            await act
+    assert room_of(here, session).state.stage.is_on(hal.person_id)
+
+    zoe = await here.join(session.session_id, "Zoe", Role.MODERATOR)
+    async with here.db.transaction() as tx:
+        await access_store.free_seat(tx, zoe.link_id, zoe.fence)
+    with pytest.raises(Refused, match="seat_moved"):
+        await here.rooms.staging.enter(zoe)
+    assert not room_of(here, session).state.stage.is_on(zoe.person_id)
 
 
 async def test_leaving_the_stage_ends_a_participants_invitation(here: World) -> None:
@@ -128,17 +241,17 @@ async def test_leaving_the_stage_ends_a_participants_invitation(here: World) -> 
     ann = await here.join(session.session_id, "Ann")
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     await here.rooms.staging.invite(hal, ann.person_id)
-    here.rooms.staging.enter(ann)
+    await here.rooms.staging.enter(ann)
     await here.rooms.staging.leave(ann, None)
     with pytest.raises(Refused, match="not_invited"):
-        here.rooms.staging.enter(ann)
+        await here.rooms.staging.enter(ann)
 
 
 async def test_a_moderator_sends_somebody_off_the_stage_and_a_participant_does_not(here: World) -> None:
     session = await here.session()
     ann = await here.join(session.session_id, "Ann")
     hal = await here.join(session.session_id, "Hal", Role.HOST)
-    here.rooms.staging.enter(hal)
+    await here.rooms.staging.enter(hal)
     with pytest.raises(Refused, match="not_allowed"):
         await here.rooms.staging.leave(ann, hal.person_id)
     zoe = await here.join(session.session_id, "Zoe", Role.MODERATOR)
@@ -152,7 +265,7 @@ async def test_muting_silences_at_the_server_and_lasts(here: World) -> None:
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     zoe = await here.join(session.session_id, "Zoe", Role.MODERATOR)
     publish(here, connect(here, zoe), 7, 8)
-    here.rooms.staging.enter(zoe)
+    await here.rooms.staging.enter(zoe)
 
     await here.rooms.staging.mute(hal, zoe.person_id)
     assert here.media.muted == {TrackId(7)}

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import select
 
 from room_server.access import store as access_store
 from room_server.access.rules import ClosingReason, LinkState, Removed, Role
@@ -15,7 +14,7 @@ from room_server.access.tokens import ServerKey
 from room_server.errors import Refused
 from room_server.events.rules import RoomType, SessionState
 from room_server.events.service import Events
-from room_server.ids import LinkId
+from room_server.ids import LinkId, SessionId
 from room_server.room.notices import SessionStateChanged
 from room_server.storage import Database
 from tests.room.waiting import until
@@ -147,9 +146,7 @@ async def test_every_ended_state_of_a_link_is_found_and_no_other(here: World) ->
 
 async def test_looking_for_ended_links_reads_no_link_that_admits(here: World) -> None:
     """Looking often stays cheap with thousands of links: the question is answered from its own index."""
-    statement = select(access_store.links.c.id).where(
-        access_store.links.c.session_id.in_(["one", "two"]), access_store._ended
-    )
+    statement = access_store.is_ended([SessionId("one"), SessionId("two")])
     async with here.db.reading() as reading:
         connection = reading._connection
         sql = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})

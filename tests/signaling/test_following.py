@@ -67,7 +67,7 @@ class Walk:
         await self.here.rooms.staging.invite(who, other.person_id)
 
     async def enter(self, who: Admission, _: Admission) -> None:
-        self.here.rooms.staging.enter(who)
+        await self.here.rooms.staging.enter(who)
 
     async def leave_stage(self, who: Admission, other: Admission) -> None:
         await self.here.rooms.staging.leave(who, self.random.choice([None, other.person_id]))

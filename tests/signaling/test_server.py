@@ -25,7 +25,7 @@ from signaling.tables import REQUESTS
 from signaling.wire import Snapshot
 from tests.room.waiting import until
 from tests.room.world import NOON, on_air
-from tests.signaling.raw_client import ConnectRefused, RawClient
+from tests.signaling.raw_client import NAMESPACE, ConnectRefused, RawClient
 from tests.signaling.served import Served, served
 
 
@@ -362,6 +362,31 @@ async def test_a_revoked_link_hears_so(here: Served) -> None:
     await here.world.access.revoke(link.link_id)
     await ann.until(ann.disconnected.is_set)
     assert ann.notices[-1] == ("seat.removed", {"reason": "link_revoked"})
+
+
+@pytest.mark.parametrize(("goodbye", "stays"), [(True, False), (False, True)])
+async def test_a_goodbye_leaves_the_stage_and_a_lost_socket_does_not(
+    here: Served, goodbye: bool, stays: bool
+) -> None:
+    session = await here.world.session()
+    link = await here.link(session, "Hal", Role.HOST)
+    hal = await here.connect(link)
+    bob = await here.join(session, "Bob")
+    assert await hal.request("stage.enter") == {"ok": {}}
+    if goodbye:
+        await hal.send_text(f"41{NAMESPACE},")
+    else:
+        await hal.ws.close()
+    await until(lambda: len(_members(here, session.session_id)) == 1)
+    await bob.until(lambda: bob.told("stage.changed")[-1]["on_stage"] == [])
+    room = here.world.rooms._rooms.here(session.session_id)
+    assert room is not None
+    await until(lambda: bool(room.state.stage.kept) is stays)
+
+    again = await here.connect(link)
+
+    on_stage = again.told("room.snapshot")[0]["stage"]["on_stage"]
+    assert [one["name"] for one in on_stage] == (["Hal"] if stays else [])
 
 
 async def test_a_cancellation_by_another_process_is_heard_within_a_second(here: Served) -> None:

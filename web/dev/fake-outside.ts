@@ -26,7 +26,7 @@ export class Outside {
   media: MediaEvents | null = null;
   private readonly due: { atMs: number; what: () => void }[] = [];
 
-  constructor(snapshot: Snapshot) {
+  constructor(snapshot: Snapshot, mediaDevices?: MediaDevices) {
     this.room = new FakeRoom(snapshot);
     this.connection = new RoomConnection(this.view, {
       join: async (takeOver) => {
@@ -44,7 +44,7 @@ export class Outside {
         isSet: () => this.marked,
       },
       media: (events) => this.playedMedia(events),
-      mediaDevices: undefined,
+      mediaDevices,
       chosen: () => ({ microphone: "", camera: "" }),
       nowMs: () => this.nowMs,
       random: () => 1,

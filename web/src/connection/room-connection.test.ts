@@ -6,6 +6,16 @@ import { backoffMs } from "./room-connection";
 const NOW = Date.parse("2026-12-03T13:12:04Z");
 const room = (role: "host" | "participant" = "participant") =>
   new Outside(rooms.automated({ role, nowMs: NOW }));
+
+class FakeMicrophone extends EventTarget {
+  stopped = false;
+  readonly devices = {
+    getUserMedia: async () => ({ getTracks: () => [this] }),
+  } as unknown as MediaDevices;
+  stop(): void {
+    this.stopped = true;
+  }
+}
 const phase = (outside: Outside) => outside.view.getState().phase;
 
 describe("a lost connection (ROOM-8)", () => {
@@ -53,6 +63,27 @@ describe("a lost connection (ROOM-8)", () => {
     outside.room.drop();
     await outside.pass(3_000);
     expect(outside.offers).toHaveLength(2);
+  });
+
+  it("is silent when it comes back off the stage, and heard on when it is on it still", async () => {
+    for (const onStage of [true, false]) {
+      const microphone = new FakeMicrophone();
+      const outside = new Outside(rooms.automated({ role: "host", nowMs: NOW }), microphone.devices);
+      await outside.enter();
+      await outside.connection.switchDevice("microphone");
+      expect(outside.view.getState().own.microphone).toBe("on");
+      const { me, stage } = outside.room.snapshot;
+      const mine = { person_id: me.person_id, name: me.name, audio_slot: 1, video_slot: null, muted: false };
+      outside.room.snapshot = {
+        ...outside.room.snapshot,
+        stage: { ...stage, on_stage: onStage ? [mine] : [] },
+      };
+      outside.answers = [GRANTED];
+      outside.room.drop();
+      await outside.pass(3_000);
+      expect(outside.view.getState().own.microphone).toBe(onStage ? "on" : "off");
+      expect(microphone.stopped).toBe(!onStage);
+    }
   });
 
   it("spreads those who return at once by chance", () => {

@@ -139,6 +139,7 @@ export class RoomConnection {
     const room = fromSnapshot(notice[1], this.outside.nowMs());
     this.view.setState({ room, phase: { kind: "inside" } });
     this.mediaTries = 0;
+    this.offStage();
     void this.connectMedia();
     this.onInside();
   }
