@@ -42,8 +42,10 @@ from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
 from room_server.http.texts import texts
 from room_server.ids import NodeId
+from room_server.room.log import ChatLogs
 from room_server.room.plan import Plans
 from room_server.room.ports import Ports
+from room_server.room.routes import ChatLogRoutes
 from room_server.room.service import RoomService
 from room_server.storage import Database
 from room_server.storage.upgrade_process import upgrade_apart
@@ -152,6 +154,7 @@ class RoomServer:
     async def _open_http(self) -> None:
         settings, stack = self.settings, self._stack
         static, pages = StaticFiles(), Pages()
+        log = ChatLogRoutes(self.access, ChatLogs(self.database))
         routes = AccessRoutes(
             self.access,
             Surroundings(
@@ -161,10 +164,12 @@ class RoomServer:
                 addresses=Addresses(settings.trusted_proxy, settings.origin),
                 readiness=self.readiness,
                 metrics=self.metrics,
+                log=log,
             ),
         )
         health = self.readiness.operations()
-        self.app = app = http_app.public((*routes.operations(), *health), self.metrics, static, pages)
+        operations = (*routes.operations(), *log.operations(), *health)
+        self.app = app = http_app.public(operations, self.metrics, static, pages)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
         tls = _tls(settings)

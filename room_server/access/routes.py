@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -67,6 +68,12 @@ class JoinReply(BaseModel):
     room: JoinedRoom
 
 
+class Aftermath(Protocol):
+    """What a link's page shows besides once its session is over; None when it is nothing to this link."""
+
+    async def on_page(self, token: str, view: LinkView, reader: str) -> object | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the routes need besides the service."""
@@ -77,6 +84,7 @@ class Surroundings:
     addresses: Addresses
     readiness: Readiness
     metrics: HttpMetrics
+    log: Aftermath
 
 
 class AccessRoutes:
@@ -130,7 +138,8 @@ class AccessRoutes:
 
     async def page(self, request: web.Request) -> web.Response:
         """Show what the link leads to."""
-        view = await self._access.view(request.match_info["token"])
+        token = request.match_info["token"]
+        view = await self._access.view(token)
         reader = language.of(request, view.link.language if view.link else DEFAULT_LANGUAGE)
         facts = _facts(view)
         entry = self._around.entry
@@ -140,6 +149,7 @@ class AccessRoutes:
             "entry_js": entry.script,
             "entry_css": entry.styles,
             "preloads": entry.preloads,
+            "log": await self._around.log.on_page(token, view, reader),
         }
         return self._around.pages.render(request, TEMPLATE, reader, context, _STATUS.get(view.state, 200))
 

@@ -177,6 +177,16 @@ async def decide(tx: Transaction, decided: Message, by: PersonId) -> None:
     )
 
 
+async def all_messages(reading: Reading, session_id: SessionId) -> tuple[Message, ...]:
+    """Return every message of the session, whatever became of it, oldest first."""
+    found = await reading.execute(
+        select(messages)
+        .where(messages.c.session_id == session_id)
+        .order_by(messages.c.sent_at, messages.c.id)
+    )
+    return tuple(_message(row) for row in found)
+
+
 async def newest_messages(
     reading: Reading, session_id: SessionId, state: MessageState
 ) -> tuple[Message, ...]:

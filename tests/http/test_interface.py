@@ -21,6 +21,7 @@ from tests.kit.server import ServerUnderTest, start_server
 
 OPERATIONS = {
     ("GET", "/a/{token}"),
+    ("GET", "/a/{token}/chat-log.csv"),
     ("POST", "/api/join"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -35,6 +35,7 @@ interface WordsProps {
 function Words({ phase, heading }: WordsProps) {
   const say = useSay();
   const desk = useDesk();
+  const hasLog = useView((view) => view.room?.me.may_host === true && view.room.chat_mode !== "none");
   switch (phase.kind) {
     case "moved":
       return <Moved device={phase.device} at={phase.at} heading={heading} />;
@@ -63,6 +64,13 @@ function Words({ phase, heading }: WordsProps) {
             {say(`closed.${phase.reason}.title`)}
           </h1>
           <p className="soft">{say(`closed.${phase.reason}.text`)}</p>
+          {hasLog && LOGGED.has(phase.reason) && (
+            <div className="go">
+              <a className="btn primary big" href={window.location.pathname}>
+                {say("closed.log")}
+              </a>
+            </div>
+          )}
         </>
       );
     default:
@@ -75,6 +83,9 @@ const STATES: Readonly<Record<string, Key>> = {
   session_cancelled: "air.cancelled",
   session_missed: "air.missed",
 };
+
+/** The page of a host's link shows the chat log once the session is over. */
+const LOGGED: ReadonlySet<string> = new Set(["session_over", "session_cancelled"]);
 
 const GLYPHS: Readonly<Record<string, GlyphName>> = { session_over: "end", link_frozen: "pause" };
 

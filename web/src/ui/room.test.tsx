@@ -172,6 +172,16 @@ describe("a participant", () => {
     expect(shown.outside.joins).toEqual(["take_over"]);
   });
 
+  it("shows a host the way to the chat log once the session is over, and nobody else", async () => {
+    for (const role of ["host", "moderator", "participant"] as const) {
+      const shown = await show(rooms.automated, role);
+      act(() => shown.outside.room.tell(["seat.removed", { reason: "session_over" }]));
+      const link = screen.queryByRole("link", { name: "Open the chat log" });
+      expect(link?.getAttribute("href")).toBe(role === "host" ? window.location.pathname : undefined);
+      cleanup();
+    }
+  });
+
   it("who was removed is told so and offered no way back", async () => {
     const shown = await show(rooms.automated, "participant");
     act(() => shown.outside.room.tell(["seat.removed", { reason: "removed" }]));
