@@ -12,6 +12,8 @@ import type { Message, RequestName, Snapshot } from "../src/wire";
 export class FakeRoom {
   readonly asked: (readonly [RequestName, unknown])[] = [];
   snapshot: Snapshot;
+  /** How many of the next messages are refused because they come too fast. */
+  tooFast = 0;
   private events: SocketEvents | null = null;
   private messages = 0;
 
@@ -70,6 +72,7 @@ export class FakeRoom {
   }
 
   private posted(text: string): Message {
+    if (this.tooFast-- > 0) throw new RequestRefused("too_fast", "Too fast.", 0.5);
     if (this.snapshot.chat_mode === "none") throw new RequestRefused("chat_closed", "The chat is closed.", 0);
     const { me } = this.snapshot;
     const held = this.snapshot.chat_mode !== "open" && !me.may_moderate;

@@ -17,8 +17,6 @@ import "../ui/base.css";
 import "../ui/parts.css";
 import "./access.css";
 
-const ARMED_RETRY_MS = 1_000;
-
 const facts: PageFacts = pageFacts(document);
 const token = tokenOf(location.pathname);
 const mark = pressMark(tabShelf, token);
@@ -29,8 +27,10 @@ const room = () => import("../enter");
 const button = part("join") as HTMLButtonElement | null;
 let open = facts.state === "open";
 let armed = false;
+let entering = false;
 let aheadMs = 0;
 let releaseDevices = () => {};
+let ticking: ReturnType<typeof setInterval> | undefined;
 
 const times = part("times");
 if (times !== null) drawTimes(times, facts.lang);
@@ -49,7 +49,7 @@ function start(press: HTMLButtonElement): void {
   part("continue-here")?.addEventListener("click", () => void enter("take_over"));
   part("stay-there")?.addEventListener("click", () => showTaken(null));
   tick();
-  setInterval(tick, 1_000);
+  ticking = setInterval(tick, 1_000);
   if (open && mark.isSet()) void enter("ask");
   else
     whenIdle(
@@ -98,6 +98,8 @@ function opened(): void {
 }
 
 async function enter(takeOver: TakeOver): Promise<void> {
+  if (entering) return;
+  entering = true;
   busy();
   trouble("");
   mark.set();
@@ -113,6 +115,7 @@ async function enter(takeOver: TakeOver): Promise<void> {
 function into(enterRoom: typeof import("../enter").enterRoom, grant: Grant): void {
   const root = part("room");
   if (root === null) return;
+  clearInterval(ticking);
   releaseDevices();
   part("access")?.remove();
   document.body.className = "";
@@ -125,12 +128,9 @@ function notIn(joined: Exclude<Joined, { kind: "granted" }>): void {
     case "taken":
       return showTaken(joined);
     case "early":
+      // Our clock runs ahead of the server's: the next tick asks again.
       open = false;
-      arm(armed);
-      setTimeout(() => {
-        if (armed) void enter("ask");
-      }, ARMED_RETRY_MS);
-      return;
+      return arm(true);
     case "closed":
       return location.reload();
     case "later":
@@ -160,6 +160,7 @@ function busy(): void {
 }
 
 function idle(): void {
+  entering = false;
   if (button === null) return;
   button.textContent = text(button, open ? "join" : "arm");
   button.removeAttribute("aria-disabled");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GRANTED, Outside } from "../../dev/fake-outside";
 import * as rooms from "../../dev/snapshots";
-import { UNDO_MS } from "./desk";
+import { RESEND_MS, UNDO_MS } from "./desk";
 
 const NOW = Date.parse("2026-12-03T13:12:04Z");
 
@@ -32,6 +32,17 @@ describe("a message", () => {
     outside.answers = [GRANTED];
     await outside.pass(3_000);
     expect(asked(outside, "chat.post")).toEqual([{ key: waiting[0]?.key, text: "Written in a tunnel" }]);
+    expect(outside.view.getState().outbox).toEqual([]);
+  });
+
+  it("that comes too fast is sent again by itself, in its turn", async () => {
+    const outside = await inside("participant");
+    outside.room.tooFast = 1;
+    await outside.desk.post("One");
+    await outside.desk.post("Two");
+    expect(outside.view.getState().outbox).toMatchObject([{ text: "One", state: "waiting" }]);
+    await outside.pass(RESEND_MS);
+    expect(asked(outside, "chat.post")).toMatchObject([{ text: "One" }, { text: "Two" }, { text: "One" }]);
     expect(outside.view.getState().outbox).toEqual([]);
   });
 

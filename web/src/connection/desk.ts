@@ -15,6 +15,7 @@ import type { RoomConnection } from "./room-connection";
 import { type Payload, RequestLost, RequestRefused } from "./socket";
 
 export const UNDO_MS = 5_000;
+export const RESEND_MS = 2_000;
 const TOAST_MS = 7_000;
 
 /** The words of refusals that have no text of the server's. */
@@ -36,6 +37,7 @@ export class Desk {
   private readonly timers: Timers;
   private readonly undoable = new Map<string, () => void>();
   private toasts = 0;
+  private resuming = false;
 
   constructor(
     view: ViewStore,
@@ -52,7 +54,7 @@ export class Desk {
     this.words = words;
     this.timers = timers;
     this.view.setState({ outbox: outbox.restored(kept.get(this.keptAs)) });
-    connection.onInside = () => this.resume();
+    connection.onInside = () => void this.resume();
     connection.onNotice = ([name, payload], before) => {
       if (name === "chat.removed") this.removed(payload.message_id, before);
     };
@@ -66,11 +68,12 @@ export class Desk {
     await this.deliver(key, text);
   }
 
-  async retry(key: string): Promise<void> {
+  /** Resolves to whether the server has it now. */
+  async retry(key: string): Promise<boolean> {
     const one = this.view.getState().outbox.find((candidate) => candidate.key === key);
-    if (one === undefined) return;
+    if (one === undefined) return true;
     this.keepOutbox(outbox.sendingAgain(this.view.getState().outbox, key));
-    await this.deliver(key, one.text);
+    return this.deliver(key, one.text);
   }
 
   discard(key: string): void {
@@ -82,19 +85,25 @@ export class Desk {
     this.view.setState({ declined: declined.filter((message) => message.message_id !== messageId) });
   }
 
-  private async deliver(key: string, text: string): Promise<void> {
+  private async deliver(key: string, text: string): Promise<boolean> {
     try {
       const message = await this.connection.request("chat.post", { key, text });
       this.delivered(message);
       this.keepOutbox(outbox.sent(this.view.getState().outbox, key));
+      return true;
     } catch (error) {
-      const { outbox: now } = this.view.getState();
-      this.keepOutbox(
-        error instanceof RequestRefused && error.code !== "too_fast"
-          ? outbox.refused(now, key, error.message)
-          : outbox.waiting(now, key),
-      );
+      this.undelivered(key, error);
+      return false;
     }
+  }
+
+  private undelivered(key: string, error: unknown): void {
+    const { outbox: now } = this.view.getState();
+    if (error instanceof RequestRefused && error.code !== "too_fast")
+      return this.keepOutbox(outbox.refused(now, key, error.message));
+    this.keepOutbox(outbox.waiting(now, key));
+    const askedMs = error instanceof RequestRefused ? error.retryAfterS * 1_000 : 0;
+    this.resumeAfter(Math.max(askedMs, RESEND_MS));
   }
 
   /** The acknowledgement may come before or after the notice of the same message. */
@@ -117,8 +126,19 @@ export class Desk {
     this.say(this.words.declined());
   }
 
-  private resume(): void {
-    for (const one of outbox.toResend(this.view.getState().outbox)) void this.retry(one.key);
+  /** Sends what waits, one after the other, until something has to wait again. */
+  private async resume(): Promise<void> {
+    for (const one of outbox.toResend(this.view.getState().outbox)) if (!(await this.retry(one.key))) return;
+  }
+
+  /** While the connection is gone nothing is asked: coming back resumes by itself. */
+  private resumeAfter(ms: number): void {
+    if (this.resuming || this.view.getState().phase.kind !== "inside") return;
+    this.resuming = true;
+    this.timers.after(ms, () => {
+      this.resuming = false;
+      void this.resume();
+    });
   }
 
   private keepOutbox(now: Outbox): void {

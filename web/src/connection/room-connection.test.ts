@@ -188,6 +188,22 @@ describe("media", () => {
     expect(outside.view.getState().transport).toBe("connected");
   });
 
+  it("offers anew when it fails again after the socket was lost during a retry", async () => {
+    const outside = room();
+    await outside.enter();
+    for (const waitMs of [200, 1_000]) {
+      outside.media?.transport("failed");
+      await outside.pass(waitMs);
+    }
+    outside.media?.transport("failed"); // waits three seconds for its turn
+    outside.answers = [GRANTED];
+    outside.room.drop();
+    await outside.pass(300);
+    outside.media?.transport("failed");
+    await outside.pass(200);
+    expect(outside.view.getState().transport).toBe("connected");
+  });
+
   it("says again how high each slot is shown, to the new peer", async () => {
     const outside = room();
     await outside.enter();

@@ -56,7 +56,8 @@ export class RoomConnection {
   private turn = 0;
   private mediaTries = 0;
   private mediaSinceMs = 0;
-  private mediaRetrying = false;
+  /** The turn for which a retry is waiting. */
+  private mediaRetryTurn = -1;
 
   constructor(view: ViewStore, outside: Outside) {
     this.view = view;
@@ -253,15 +254,16 @@ export class RoomConnection {
   }
 
   private retryMedia(atLeastMs: number): void {
-    if (this.mediaRetrying) return;
-    this.mediaRetrying = true;
     const turn = this.turn;
+    if (this.mediaRetryTurn === turn) return;
+    this.mediaRetryTurn = turn;
     const waitMs = MEDIA_RETRY_MS[Math.min(this.mediaTries, MEDIA_RETRY_MS.length - 1)] ?? 0;
     this.mediaTries += 1;
     this.view.setState({ transport: "failed" });
     void this.outside.pause(Math.max(waitMs, atLeastMs)).then(() => {
-      this.mediaRetrying = false;
-      if (turn === this.turn) void this.connectMedia();
+      if (turn !== this.turn) return;
+      this.mediaRetryTurn = -1;
+      void this.connectMedia();
     });
   }
 
