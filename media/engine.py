@@ -325,7 +325,10 @@ class Engine:
     def _drain(self) -> int:
         events = self._core.drain_events(_EVENTS_AT_ONCE)
         for event in events:
-            self._on_event(_event(event))
+            try:
+                self._on_event(_event(event))
+            except Exception as error:  # the others of the batch are popped already, and have to be heard
+                self._loop.call_exception_handler({"message": f"Media event {event[0]}", "exception": error})
         return len(events)
 
 

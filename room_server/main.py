@@ -36,7 +36,7 @@ from room_server.events.service import Events
 from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
-from room_server.http.limits import JoinLimits, JoinRate
+from room_server.http.limits import JoinLimits, JoinRate, TicketRate
 from room_server.http.metrics import HttpMetrics
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
@@ -149,7 +149,9 @@ class RoomServer:
                 asset_folder=settings.assets_dir.joinpath,
             )
         )
-        self.signalling = create(self.rooms, self.access, fanout, texts().refusal)
+        self._addresses = Addresses(self.settings.trusted_proxy, self.settings.origin)
+        door = TicketRate(self.settings.joins_per_minute, self._addresses)
+        self.signalling = create(self.rooms, self.access, door, fanout, texts().refusal)
 
     async def _open_http(self) -> None:
         settings, stack = self.settings, self._stack
@@ -161,7 +163,7 @@ class RoomServer:
                 pages=pages,
                 entry=static.entry(ENTRY),
                 rate=JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute)),
-                addresses=Addresses(settings.trusted_proxy, settings.origin),
+                addresses=self._addresses,
                 readiness=self.readiness,
                 metrics=self.metrics,
                 log=log,
@@ -169,7 +171,7 @@ class RoomServer:
         )
         health = self.readiness.operations()
         operations = (*routes.operations(), *log.operations(), *health)
-        self.app = app = http_app.public(operations, self.metrics, static, pages)
+        self.app = app = http_app.public(operations, self.metrics, static, pages, self._addresses)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
         tls = _tls(settings)
@@ -201,6 +203,7 @@ class RoomServer:
             yield f"room_media_{name}_total", f"Media: {name.replace('_', ' ')}", float(value)
         yield "room_media_frames_refused_total", "Media: frames refused", float(stats.frames_refused)
         yield "room_media_unknown_datagrams_total", "Media: unknown datagrams", float(stats.unknown_datagrams)
+        yield "room_media_events_lost_total", "Media: events lost", float(stats.events_lost)
 
 
 async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[None]]) -> None:

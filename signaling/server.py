@@ -50,6 +50,13 @@ class Tickets(Protocol):
     async def release(self, admission: Admission) -> None: ...
 
 
+class Door(Protocol):
+    """Keeps out addresses that brought too many tickets that admit nobody."""
+
+    async def check(self, request: web.Request) -> None: ...
+    async def wrong_ticket(self, request: web.Request) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a socket may take: to bring its ticket, to answer a ping, to let itself be closed."""
@@ -75,14 +82,19 @@ class Connection:
 
 
 def create(
-    rooms: RoomService, access: Tickets, fanout: SocketFanout, say: Say, patience: Patience | None = None
+    rooms: RoomService,
+    access: Tickets,
+    door: Door,
+    fanout: SocketFanout,
+    say: Say,
+    patience: Patience | None = None,
 ) -> Signalling:
     """Return the signalling of this node, and have `access` close connections through it.
 
     `fanout` is the one the rooms tell through; `say(code, language, facts)` words an error.  Then `attach` it
     to the application, and `close` it after the rooms.
     """
-    signalling = Signalling(rooms, access, fanout, say, patience or Patience())
+    signalling = Signalling(rooms, access, door, fanout, say, patience or Patience())
     access.on_closing = signalling.on_closing
     return signalling
 
@@ -91,10 +103,17 @@ class Signalling:
     """The `/room` namespace."""
 
     def __init__(
-        self, rooms: RoomService, access: Tickets, fanout: SocketFanout, say: Say, patience: Patience
+        self,
+        rooms: RoomService,
+        access: Tickets,
+        door: Door,
+        fanout: SocketFanout,
+        say: Say,
+        patience: Patience,
     ) -> None:
         self._rooms = rooms
         self._access = access
+        self._door = door
         self._fanout = fanout
         self._say = say
         self._patience = patience
@@ -146,7 +165,7 @@ class Signalling:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
         socket = self._server.eio.sockets[engine_sid]
         request: web.Request = environ["aiohttp.request"]
-        admission = await self._access.redeem(ticket)
+        admission = await self._redeem(ticket, request)
 
         def cut() -> None:
             if request.transport is not None:
@@ -165,6 +184,15 @@ class Signalling:
             raise
         # The connection's own acknowledgement is queued in this step of the loop; notices follow in the next.
         asyncio.get_running_loop().call_soon(connection.outlet.open)
+
+    async def _redeem(self, ticket: str, request: web.Request) -> Admission:
+        await self._door.check(request)
+        try:
+            return await self._access.redeem(ticket)
+        except Refused as refused:
+            if refused.code == "ticket_invalid":
+                await self._door.wrong_ticket(request)
+            raise
 
     def _socket_refused(self, ack: dict[str, Any]) -> SocketRefused:
         error = ack["error"]

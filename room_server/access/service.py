@@ -192,6 +192,8 @@ class Access:
         connection at once knows it before anything can displace it.
         """
         node = self._node.current()
+        async with self._database.reading() as reading:  # what nobody was given takes no writer's turn
+            check_ticket(await store.seat_of_ticket(reading, hashed(ticket)), node=node, now=reading.now)
         async with self._database.transaction() as tx:
             seat = await store.seat_of_ticket(tx, hashed(ticket))
             check_ticket(seat, node=node, now=tx.now)

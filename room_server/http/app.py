@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from room_server.http import headers, metrics
+from room_server.http.address import Addresses
 from room_server.http.docs import Docs
 from room_server.http.metrics import HttpMetrics
 from room_server.http.middleware import surround
@@ -21,10 +22,14 @@ MAX_BODY_BYTES = 65_536
 
 
 def public(
-    operations: Sequence[Operation], counted: HttpMetrics, static: StaticFiles, pages: Pages
+    operations: Sequence[Operation],
+    counted: HttpMetrics,
+    static: StaticFiles,
+    pages: Pages,
+    addresses: Addresses,
 ) -> web.Application:
     """Return the application that browsers reach; signalling attaches itself to it."""
-    app = _application(counted)
+    app = _application(counted, addresses)
     _route(app, Docs(operations, pages).operations)
     app.router.add_get(f"{PREFIX}{{path:.+}}", static.serve)
     return app
@@ -36,14 +41,15 @@ def private(operations: Sequence[Operation], counted: HttpMetrics) -> web.Applic
     async def scrape(_request: web.Request) -> web.Response:
         return web.Response(body=counted.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    app = _application(counted)
+    app = _application(counted, Addresses((), None))
     _route(app, operations)
     app.router.add_get("/metrics", scrape)
     return app
 
 
-def _application(counted: HttpMetrics) -> web.Application:
+def _application(counted: HttpMetrics, addresses: Addresses) -> web.Application:
     app = web.Application(middlewares=[surround(counted)], client_max_size=MAX_BODY_BYTES)
+    app[headers.ADDRESSES] = addresses
     app.on_response_prepare.append(headers.add)
     return app
 

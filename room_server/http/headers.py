@@ -11,6 +11,9 @@ import secrets
 
 from aiohttp import web
 
+from room_server.http.address import Addresses
+
+ADDRESSES = web.AppKey("addresses", Addresses)
 NONCE = web.RequestKey("csp_nonce", str)
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+\Z")
@@ -40,6 +43,11 @@ def nonce(request: web.Request) -> str:
     return request[NONCE]
 
 
+def is_secure(request: web.Request) -> bool:
+    """Tell whether the client reached us by TLS, ours or a trusted proxy's."""
+    return request.app[ADDRESSES].origin(request).startswith("https://")
+
+
 async def add(request: web.Request, response: web.StreamResponse) -> None:
     """Complete `response`, just before it is sent."""
     headers = response.headers
@@ -48,9 +56,10 @@ async def add(request: web.Request, response: web.StreamResponse) -> None:
     headers["Server"] = "room-server"  # versions help nobody but who looks for holes
     headers.setdefault("Cache-Control", "no-store")
     if response.content_type == "text/html":
-        sockets = f"{'wss' if request.secure else 'ws'}://{request.host}" if _HOST.match(request.host) else ""
+        scheme, _, host = request.app[ADDRESSES].origin(request).partition("://")
+        sockets = f"{'wss' if scheme == 'https' else 'ws'}://{host}" if _HOST.match(host) else ""
         headers.setdefault("Content-Security-Policy", _PAGE.format(nonce=nonce(request), sockets=sockets))
     else:
         headers.setdefault("Content-Security-Policy", _CLOSED)
-    if request.secure:
+    if is_secure(request):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

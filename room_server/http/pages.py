@@ -43,7 +43,11 @@ class Pages:
         )
         if chosen := language.chosen(request):
             response.set_cookie(
-                language.COOKIE, chosen, max_age=_COOKIE_LASTS_S, samesite="Lax", secure=request.secure
+                language.COOKIE,
+                chosen,
+                max_age=_COOKIE_LASTS_S,
+                samesite="Lax",
+                secure=headers.is_secure(request),
             )
         return response
 

@@ -72,12 +72,19 @@ class StaticFiles:
             tuple(PREFIX + name for name in preloads),
         )
 
+    def _found(self, name: str) -> Path:
+        try:
+            path = (self._folder / name).resolve()
+            if path.is_relative_to(self._folder) and not name.startswith(".") and path.is_file():
+                return path
+        except (ValueError, OSError):
+            pass  # a name that no file can have
+        raise Refused("not_found", 404)
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer `GET /static/{path}`; raises `Refused("not_found")`."""
         name = request.match_info["path"]
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder) or name.startswith(".") or not path.is_file():
-            raise Refused("not_found", 404)
+        path = self._found(name)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         content = path.read_bytes()
         headers = {"Content-Type": kind, "Vary": "Accept-Encoding"}

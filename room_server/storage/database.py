@@ -147,6 +147,7 @@ def _engine(path: Path, begin: str, connections: int) -> AsyncEngine:
         pool_size=connections,
         max_overflow=0,
         pool_reset_on_return="rollback",
+        hide_parameters=True,  # what people wrote and who they are is not for the log
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -6,9 +6,11 @@ import io
 import json
 import logging
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import structlog
+from sqlalchemy import text
 
 from tests.kit.server import ServerUnderTest
 
@@ -64,3 +66,17 @@ def test_fields_with_secret_names_are_hidden_and_others_kept(log_lines: list[dic
     assert (line["name"], line["ticket"]) == ("[redacted]", "[redacted]")
     assert (line["room"], line["count"], line["ok"], line["none"]) == ("r", 3, True, None)
     assert line["timestamp"].endswith("Z")
+
+
+async def test_what_people_wrote_is_not_in_the_words_of_the_database(
+    server: ServerUnderTest, log_text: io.StringIO
+) -> None:
+    said = uuid4().hex  # a traceback shows the lines of this test too
+    try:
+        async with server.running.database.transaction() as tx:
+            await tx.execute(text("INSERT INTO no_such_table VALUES (:said)"), {"said": said})
+    except Exception:
+        structlog.get_logger("ours").exception("failed")
+
+    assert "no_such_table" in log_text.getvalue()
+    assert said not in log_text.getvalue()

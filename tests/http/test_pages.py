@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from room_server.access.rules import PageState, Role
 from room_server.events.rules import SessionState
 from room_server.ids import PersonId
-from tests.kit.server import Reply, ServerUnderTest
+from tests.kit.server import Reply, ServerUnderTest, start_server
 
 FRENCH = {"Accept-Language": "fr"}
 
@@ -149,3 +150,15 @@ async def test_two_answers_never_share_a_nonce(server: ServerUnderTest) -> None:
     path = f"/a/{server.token(await server.open_link())}"
     policies = {(await server.ask("GET", path)).headers["Content-Security-Policy"] for _ in range(3)}
     assert len(policies) == 3
+
+
+async def test_behind_a_trusted_proxy_the_page_is_one_of_tls(tmp_path: Path) -> None:
+    """The proxy's word counts: sockets by wss to the public host, HSTS, a cookie for TLS alone."""
+    async with start_server(tmp_path, trusted_proxy="127.0.0.1/32") as server:
+        forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "rooms.example"}
+        link = await server.open_link()
+        page = await server.ask("GET", f"/a/{server.token(link)}?lang=fr", headers=forwarded)
+
+        assert "connect-src 'self' wss://rooms.example;" in page.headers["Content-Security-Policy"]
+        assert "max-age" in page.headers["Strict-Transport-Security"]
+        assert "Secure" in page.headers["Set-Cookie"]

@@ -86,6 +86,8 @@ async def test_only_json_is_read(server: ServerUnderTest, kind: str) -> None:
         ("GET", "/static/%2e%2e/app.py", 404, "not_found"),
         ("GET", "/static/.vite/manifest.json", 404, "not_found"),
         ("GET", "/static/nothing.js", 404, "not_found"),
+        ("GET", "/static/%00.js", 404, "not_found"),
+        ("GET", "/static/" + "x" * 300, 404, "not_found"),
     ],
 )
 async def test_what_is_not_there_is_a_problem_with_a_code(

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from room_server.http import app as http_app
+from room_server.http.address import Addresses
 from room_server.http.metrics import HttpMetrics
 from room_server.http.pages import Pages
 from room_server.http.static import Entry, StaticFiles
@@ -47,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[Client]:
-    app = http_app.public((), HttpMetrics(), StaticFiles(folder), Pages())
+    app = http_app.public((), HttpMetrics(), StaticFiles(folder), Pages(), Addresses((), None))
     async with TestClient(TestServer(app), auto_decompress=False) as opened:
         yield opened
 

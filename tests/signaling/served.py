@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestServer
 
 from room_server.access.rules import Link, Role, TakeOver
 from room_server.events.rules import Session
+from room_server.http.address import Addresses
+from room_server.http.limits import TicketRate
 from room_server.ids import SessionId
 from signaling.fanout import SocketFanout
 from signaling.server import Patience, Signalling, create
@@ -56,10 +58,13 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, patience: Patience | None = None) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, patience: Patience | None = None, wrong_tickets_per_minute: int = 1_000
+) -> AsyncIterator[Served]:
     fanout = SocketFanout()
+    door = TicketRate(wrong_tickets_per_minute, Addresses((), None))
     async with world(folder, fanout) as built:
-        signalling = create(built.rooms, built.access, fanout, say, patience)
+        signalling = create(built.rooms, built.access, door, fanout, say, patience)
         app = web.Application()
         signalling.attach(app)
         server = TestServer(app)

@@ -52,6 +52,17 @@ async def test_what_is_no_ticket_is_refused_with_a_code(here: Served, ticket: ob
     assert refused.value.data == {"code": "ticket_invalid", "detail": "fr:ticket_invalid:"}
 
 
+async def test_who_guesses_tickets_is_stopped_at_the_door(tmp_path: Path) -> None:
+    """ROOM-4: an address that brought too many wrong tickets is refused, with a true one too."""
+    async with served(tmp_path, wrong_tickets_per_minute=3) as here:
+        ticket = await here.ticket(await here.link(await here.world.session(), "Ann"))
+        for _guess in range(3):
+            with pytest.raises(ConnectRefused, match="ticket_invalid"):
+                await RawClient.connect(here.url, "a guess")
+        with pytest.raises(ConnectRefused, match="rate_limited"):
+            await RawClient.connect(here.url, ticket)
+
+
 async def test_polling_is_not_spoken(here: Served) -> None:
     client = socketio.AsyncClient()
     with pytest.raises(socketio.exceptions.ConnectionError):
