@@ -41,6 +41,7 @@ from room_server.http.metrics import HttpMetrics
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
 from room_server.http.texts import texts
+from room_server.http.tls import server_context
 from room_server.ids import NodeId
 from room_server.room.log import ChatLogs
 from room_server.room.plan import Plans
@@ -284,13 +285,7 @@ def _port_refused(error: OSError, port: int, setting: str) -> Refused:
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        facts = {"file": str(settings.tls_certificate), "reason": str(error)}
-        raise Refused("tls_unusable", 503, facts) from error
-    return context
+    return server_context(settings.tls_certificate, settings.tls_key)
 
 
 def _reachable(host: str) -> str:
