@@ -79,6 +79,9 @@ def demo(
         float, typer.Option(help="Seconds until the automated session.", min=0, max=86_400)
     ] = 20,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    language: Annotated[
+        str | None, typer.Option(help="What the demo speaks, en or fr; the terminal's by default.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start the server with a demo workspace and print its links; Ctrl-C ends it."""
@@ -86,9 +89,11 @@ def demo(
     from room_server.demo.command import DemoCommand, remove, temporary_folder
     from room_server.demo.workspace import Demo, Wish
     from room_server.http import logs
-    from room_server.http.texts import texts
+    from room_server.http.texts import LANGUAGES, texts
 
-    language = _language()
+    if language not in (None, *LANGUAGES):
+        raise typer.BadParameter(f"choose from {', '.join(LANGUAGES)}", param_hint="--language")
+    language = language or _language()
     folder = data_dir or temporary_folder()
     overrides: dict[str, Any] = {"data_dir": folder, "host": host, "metrics_port": 0}
     overrides |= {
@@ -105,7 +110,7 @@ def demo(
         )
 
     try:
-        _run(DemoCommand(settings, Wish(participants, starts_in), data_dir is None, tell).run())
+        _run(DemoCommand(settings, Wish(participants, starts_in, language), data_dir is None, tell).run())
     finally:
         if data_dir is None:
             remove(folder)

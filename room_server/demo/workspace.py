@@ -17,6 +17,7 @@ from room_server.access.service import Access
 from room_server.accounts.service import Workspaces
 from room_server.demo.film import FilmPlan
 from room_server.events.service import ChatMode, EventPlan, Events, RoomType, Session, SessionPlan
+from room_server.http.texts import DEFAULT_LANGUAGE, texts
 from room_server.ids import CtaId, WorkspaceId
 from room_server.room.course import Cta
 from room_server.room.plan import Plans
@@ -28,21 +29,19 @@ HOST = "Zoé Martin"
 PEOPLE = ("Camille", "Noah", "Inès", "Liam", "Jeanne", "Oscar", "Salomé", "Milo")
 LIVE_LASTS_S = 3_600.0
 
-_CTA = Cta(
-    cta_id=CtaId("demo-cta"),
-    title="Try it with your own film",
-    text="Plan a session, put your film on its timeline, and send the links.",
-    label="Read how",
-    url="https://example.org/room-server/first-session",
-)
+_FIRST_SESSION = "https://example.org/room-server/first-session"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`participants`: links for them in each session; the automated session starts in `starts_in_s`."""
+    """`participants`: links for them in each session; the automated session starts in `starts_in_s`.
+
+    Titles, the call to action and the links speak `language`.
+    """
 
     participants: int = 3
     starts_in_s: float = 20.0
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +87,12 @@ class DemoWorkspace:
                 time_zone=ZONE,
                 planned_length_s=length_s(film.timeline),
             )
-            title = EventPlan(title="A film at its second", accent="#8a3b12")
+            title = EventPlan(title=_say(wish, "event.film"), accent="#8a3b12")
             session = await self._session(tx, workspace_id, title, automated, wish)
-            await self._plans.save_in(tx, session.session_id, film.timeline, (_CTA,))
+            await self._plans.save_in(tx, session.session_id, film.timeline, (_cta(wish),))
             for title, mode in (
-                (EventPlan(title="Talking live", accent="#1f6f78"), ChatMode.OPEN),
-                (EventPlan(title="Questions, moderated", accent="#5b3f8c"), ChatMode.MODERATED),
+                (EventPlan(title=_say(wish, "event.live"), accent="#1f6f78"), ChatMode.OPEN),
+                (EventPlan(title=_say(wish, "event.moderated"), accent="#5b3f8c"), ChatMode.MODERATED),
             ):
                 live = SessionPlan(
                     room_type=RoomType.LIVE,
@@ -125,9 +124,11 @@ class DemoWorkspace:
     ) -> Session:
         event_id = await self._events.create_event_in(tx, workspace_id, event)
         session = await self._events.create_session_in(tx, event_id, plan)
-        await self._access.issue_link_in(tx, session.session_id, HOST, Role.HOST, "fr")
+        language = wish.language
+        await self._access.issue_link_in(tx, session.session_id, HOST, Role.HOST, language)
         for number in range(wish.participants):
-            await self._access.issue_link_in(tx, session.session_id, _name(number), Role.PARTICIPANT, "en")
+            name = _name(number)
+            await self._access.issue_link_in(tx, session.session_id, name, Role.PARTICIPANT, language)
         return session
 
     def _address(self, url: str, link: Link) -> str:
@@ -145,6 +146,20 @@ def place_assets(film: FilmPlan, assets_dir: Path) -> None:
         draft.unlink(missing_ok=True)
         draft.symlink_to(folder)
         os.replace(draft, assets_dir / asset_id)
+
+
+def _cta(wish: Wish) -> Cta:
+    return Cta(
+        cta_id=CtaId("demo-cta"),
+        title=_say(wish, "cta.title"),
+        text=_say(wish, "cta.text"),
+        label=_say(wish, "cta.label"),
+        url=_FIRST_SESSION,
+    )
+
+
+def _say(wish: Wish, key: str) -> str:
+    return texts().page(f"demo.{key}", wish.language)
 
 
 def _of(links: Sequence[Link], role: Role) -> list[Link]:

@@ -48,6 +48,12 @@ def files_in(running: Demo) -> set[str]:
     return {path.name for path in Path(running.said["data_dir"]).glob("*")}
 
 
+async def page_of(running: Demo, number: int, role: str = "participant") -> str:
+    link = running.said["sessions"][number]["links"][role][0]
+    async with aiohttp.ClientSession() as http, http.get(link) as page:
+        return await page.text()
+
+
 async def state_of(running: Demo, number: int = 0) -> str:
     link = running.said["sessions"][number]["links"]["host"][0]
     async with aiohttp.ClientSession() as http, http.get(link) as page:
@@ -175,3 +181,39 @@ async def _until_over(running: Demo) -> None:
     async with asyncio.timeout(60):
         while await state_of(running) != "over":  # noqa: ASYNC110 - another process has no event to await
             await asyncio.sleep(0.2)
+
+
+ENGLISH = ("en", ("A film at its second", "Talking live", "Questions, moderated"))
+FRENCH = ("fr", ("Un film à l’heure dite", "En direct avec vous", "Vos questions, avec modérateur"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terminal", "spoken"),
+    [
+        ((), "C", ENGLISH),
+        ((), "fr_FR.UTF-8", FRENCH),
+        (("--language", "fr"), "C", FRENCH),
+        (("--language", "en"), "fr_FR.UTF-8", ENGLISH),
+    ],
+)
+async def test_the_demo_speaks_the_language_of_the_terminal_or_the_one_asked_for(
+    tmp_path: Path,
+    film: Path,
+    arguments: tuple[str, ...],
+    terminal: str,
+    spoken: tuple[str, tuple[str, ...]],
+) -> None:
+    """Titles and pages of one language, for a reader whose browser asks for none."""
+    language, titles = spoken
+    async with demo(*arguments, folder=tmp_path, ROOM_DEMO_FILM=str(film), LC_ALL=terminal) as running:
+        for number, title in enumerate(titles):
+            for role in ("host", "participant"):
+                page = await page_of(running, number, role)
+                assert f"<title>{title}</title>" in page
+                assert f'<html lang="{language}">' in page
+
+
+async def test_a_language_that_the_demo_does_not_speak_is_refused(tmp_path: Path) -> None:
+    done = await run("demo", "--language", "de", folder=tmp_path)
+    assert done.code == 2
+    assert "en, fr" in done.err
