@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from selenium.webdriver.support.select import Select
+
 from tests.flows.browsers import Tab
 
 FILM = "document.querySelector('[data-testid=film]')"
@@ -42,6 +44,12 @@ def moves(tab: Tab, video: str, timeout_s: float) -> None:
 
 def say(tab: Tab, text: str) -> None:
     tab.type("Your message", text)
+
+
+def set_mode(host: Tab, mode: str) -> None:
+    host.press("Chat")
+    box = host.until("the choice of modes", lambda: host.find("", "[data-testid=chat-mode]"))
+    Select(box).select_by_value(mode)
 
 
 def count(tab: Tab) -> str:

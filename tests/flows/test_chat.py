@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from selenium.webdriver.support.select import Select
 
-from tests.flows.browsers import Engine, Tab
+from tests.flows.browsers import Engine
 from tests.flows.conftest import OpenTab
-from tests.flows.people import join, say
+from tests.flows.people import join, say, set_mode
 from tests.flows.server import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-def set_mode(host: Tab, mode: str) -> None:
-    host.press("Chat")
-    box = host.until("the choice of modes", lambda: host.find("", "[data-testid=chat-mode]"))
-    Select(box).select_by_value(mode)
 
 
 def test_chat_runs_open_moderated_reply_later_and_closed(demo: Callable[..., Demo], opens: OpenTab) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.browsers import Engine, Tab
 from tests.flows.conftest import PICTURES, OpenTab
-from tests.flows.people import film_moves, in_the_room
+from tests.flows.people import film_moves, in_the_room, say, set_mode
 from tests.flows.server import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -51,6 +51,32 @@ def test_pages_are_accessible_and_fit(
     in_the_room(tab)
     film_moves(tab)
     look_at(tab, f"room-{who}-{language}")
+
+
+def test_the_chat_log_is_accessible_and_fits(demo: Callable[..., Demo], opens: OpenTab) -> None:
+    """AUT-30: a host ends the session and reads what was collected; a participant's page has none of it."""
+    session = demo().session("live")
+    host = opens(Engine.CHROMIUM, session.hosts[0])
+    alice = opens(Engine.CHROMIUM, session.participants[0])
+    for tab in (host, alice):
+        tab.press(JOIN["en"])
+        in_the_room(tab)
+    set_mode(host, "reply_later")
+    alice.see("Only the team reads you, and answers after the session.")
+    say(alice, "For later: " + "a-very-long-word" * 20)
+    alice.see("For later")
+    host.press("Start the session")
+    host.press("End…")
+    host.press("End the session")
+    host.press("Open the chat log")
+    host.see("Only hosts see this log.")
+    host.see("For later")
+    look_at(host, "chat-log-host-en")
+    alice.see("The session is over")
+    alice.reload()
+    alice.see("This session is over")
+    assert not alice.sees("For later")
+    assert not alice.sees("Chat log")
 
 
 def look_at(tab: Tab, name: str) -> None:
