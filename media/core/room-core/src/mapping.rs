@@ -4,7 +4,7 @@ use crate::codec::Codec;
 use crate::ids::TrackId;
 use crate::packet::{Packet, Picture};
 use crate::params::CodecParams;
-use crate::slot::Sent;
+use crate::sent::Sent;
 use crate::time::Time;
 
 /// Ticks of the video clock into which a group's past is pressed: a hundredth of a second, less than a frame.

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::limits::{Bucket, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
+use crate::link::Link;
 use crate::mapping::Mapping;
 use crate::packet::Packet;
 use crate::rtp::HeaderWriter;
-use crate::slot::Link;
 use crate::time::Time;
 
 const REMEMBERED: usize = 64;

@@ -9,12 +9,12 @@
 //! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
 //! track changes, and no sequence number is sent twice (a nonce must never meet two contents).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{Codec, MediaKind};
 use crate::ids::TrackId;
+use crate::link::Link;
 use crate::mapping::Mapping;
 use crate::packet::Packet;
 use crate::params::{ABSOLUTE_SEND_TIME, MID, SlotParams};
@@ -22,11 +22,9 @@ use crate::repair::Repair;
 use crate::restarts::Restarts;
 use crate::rtcp::{Compound, SenderInfo};
 use crate::rtp::HeaderWriter;
-use crate::srtp::Outbound;
-use crate::stats::Counters;
-use crate::time::{Anchor, Time};
+use crate::sent::Sent;
+use crate::time::Time;
 use crate::track::Track;
-use crate::transmit::Transmit;
 
 const REPORT_EVERY: Duration = Duration::from_millis(1_500);
 /// A viewer who catches up gets this many packets at a time.
@@ -39,29 +37,6 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(40);
 /// Packets of a slot that name its m-line, for receivers that do not know the source yet.
 const NAMED_PACKETS: u32 = 64;
-
-/// The way to the viewer, for as long as something is written to it.
-#[derive(Debug)]
-pub struct Link<'a> {
-    pub now: Time,
-    pub anchor: &'a Anchor,
-    pub to: SocketAddr,
-    pub srtp: &'a mut Outbound,
-    pub transmit: &'a mut Transmit,
-    pub counters: &'a mut Counters,
-    /// The absolute send time of this batch.
-    pub send_time: [u8; 3],
-}
-
-impl Link<'_> {
-    pub fn control(&mut self, compound: &Compound) {
-        let bytes = compound.bytes();
-        let out = self.transmit.claim(self.to, bytes.len() + self.srtp.rtcp_overhead());
-        if !self.srtp.rtcp(bytes, out) {
-            self.transmit.unclaim();
-        }
-    }
-}
 
 /// What the slot wants of the publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,41 +71,12 @@ struct CatchUp {
     at: Time,
 }
 
-/// What was sent last, and which of the last 64 numbers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    pub(crate) next_sequence: u64,
-    seen: u64,
-    pub(crate) timestamp: u32,
-    pub(crate) at: Option<Time>,
-    pub(crate) picture_id: u16,
-    pub(crate) tl0: u8,
-}
-
-impl Sent {
-    /// Marks a number as used; false when it already is, or is too old to tell.
-    fn take(&mut self, sequence: u64) -> bool {
-        if sequence >= self.next_sequence {
-            let ahead = sequence - self.next_sequence + 1;
-            self.seen = if ahead < 64 { self.seen << ahead | 1 } else { 1 };
-            self.next_sequence = sequence + 1;
-            return true;
-        }
-        let age = self.next_sequence - 1 - sequence;
-        let free = age < 64 && self.seen & (1 << age) == 0;
-        if free {
-            self.seen |= 1 << age;
-        }
-        free
-    }
-}
-
 impl Slot {
     #[must_use]
     pub fn new(params: SlotParams, now: Time) -> Slot {
         // Far from the rollover, and not the same for everyone.
         let first = u64::from((params.ssrc ^ params.ssrc >> 16) & 0x3fff) + 1;
-        let sent = Sent { next_sequence: first, seen: 0, timestamp: 0, at: None, picture_id: 0, tl0: 0 };
+        let sent = Sent::nothing(first);
         Slot {
             kind: params.kind,
             index: params.index,
@@ -405,7 +351,3 @@ impl Slot {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "slot_tests.rs"]
-mod tests;
