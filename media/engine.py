@@ -214,6 +214,13 @@ class InjectedSource:
         """Drop what is queued; nobody joins in what was sent before."""
         self._core.flush_source(self._source)
 
+    def hold(self, until_ns: int) -> None:
+        """Drop what is due from `until_ns` on, and stand still: who joins then sees where the film stands.
+
+        What is written next goes on after the last frame before `until_ns`, which must not have passed yet.
+        """
+        self._core.hold_source(self._source, until_ns)
+
     def close(self) -> None:
         self._core.remove_source(self._source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -109,3 +109,13 @@ async def play(source: InjectedSource, *codecs: str) -> None:
                 await asyncio.sleep(ahead_s)
             source.write(frame.codec, frame.data, at_ns, frame.keyframe)
         turn += 1
+
+
+async def write_from(source: InjectedSource, frames: Sequence[EncodedFrame]) -> None:
+    """Write frames in their spacing, the first in a moment, and return when the last is due."""
+    start_ns = time.monotonic_ns() + 50_000_000
+    for frame in frames:
+        at_ns = start_ns + round((frame.at_s - frames[0].at_s) * 1e9)
+        await asyncio.sleep(max(0, (at_ns - time.monotonic_ns()) / 1e9 - 0.5))
+        source.write(frame.codec, frame.data, at_ns, frame.keyframe)
+    await asyncio.sleep((at_ns - time.monotonic_ns()) / 1e9)

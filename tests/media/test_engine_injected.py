@@ -10,7 +10,7 @@ import pytest
 from aiortc import RTCRtpReceiver
 
 from media.engine import PeerConnected
-from tests.media.engine_film import H264_SIZE, VP8_SIZE, film, play
+from tests.media.engine_film import H264_SIZE, VP8_SIZE, film, play, write_from
 from tests.media.engine_peers import ROOM, Peer, peers, running_engine
 
 
@@ -63,6 +63,34 @@ def _pictures_behind(early: Peer, late: Peer) -> int:
     newest = late.slot("video", 0).frames[-1].to_ndarray()
     differences = [float(np.abs(newest.astype(int) - frame).mean()) for frame in seen]
     return len(differences) - 1 - int(np.argmin(differences))
+
+
+async def test_a_viewer_who_comes_in_a_pause_sees_where_the_film_stands() -> None:
+    """AUT-5: the group of pictures stays, and going on with the next frame leaves no seam."""
+    frames = [frame for frame in film() if frame.codec == "vp8"]
+    stands = 35
+    async with running_engine() as (engine, _), peers(2) as (early, late):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        early.receive(audio=1, video=1)
+        await early.join(engine)
+        await write_from(source, frames[:stands])
+        source.hold(time.monotonic_ns() + 20_000_000)
+        # aiortc shows a picture when the next one begins.
+        await early.slot("video", 0).until(lambda shown: len(shown) >= stands - 1)
+
+        late.receive(audio=1, video=1)
+        await late.join(engine)
+        await late.slot("video", 0).until(lambda shown: len(shown) >= stands - 1)
+        assert _pictures_behind(early, late) == 0
+
+        await write_from(source, frames[stands:])
+        await late.slot("video", 0).until(lambda shown: len(shown) >= len(frames) - 1)
+        await early.slot("video", 0).until(lambda shown: len(shown) >= len(frames) - 1)
+    assert _pictures_behind(early, late) == 0
+    assert [shown.pts for shown in late.slot("video", 0).frames] == sorted(
+        shown.pts for shown in late.slot("video", 0).frames
+    )
 
 
 async def test_a_viewer_with_h264_gets_h264_and_one_without_gets_vp8() -> None:

@@ -37,6 +37,9 @@ class RecordingSink:
     def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
         self.lots[-1].append(Written(codec, data.split(b"\0\0\0\1")[-1].decode(), at_ns, keyframe))
 
+    def hold(self, until_ns: int) -> None:
+        self.lots[-1] = [frame for frame in self.lots[-1] if frame.at_ns < until_ns]
+
     def flush(self) -> None:
         if self.lots[-1]:
             self.lots.append([])

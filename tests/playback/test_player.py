@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from playback import timeline as rules
 from playback.clock import NS_PER_S, Motion, Transport, position_s
 from playback.demo_film import DemoFilms, demo_timeline
 from playback.player import AHEAD_NS, CATCH_UP_NS, Player
-from playback.source import AssetMissing, PreparedFile
+from playback.source import AssetMissing, Frame, PreparedFile, Track
 from playback.timeline import MediaItem, Timeline, extend_buffer
 from tests.playback.reading import decode_video, times_of
 from tests.playback.stage import CODECS, TWO_FILMS, VIDEO, Stage
@@ -122,21 +123,6 @@ async def test_a_film_trimmed_in_mid_group_starts_on_time_never_early(files: dic
     assert [f.number for f in stage.sink.last("opus")] == list(range(150, 350))
 
 
-async def test_a_pause_silences_and_going_on_continues_where_it_was(files: dict[str, PreparedFile]) -> None:
-    stage = Stage(files)
-    stage.run_from(0.0)
-    await stage.play(3.3)
-    paused_at_s = position_s(stage.transport, stage.clock.now_ns)
-    stage.player.follow(TWO_FILMS, Transport(Motion.PAUSED, paused_at_s, stage.clock.now_ns))
-    await stage.play(60)
-    assert stage.sink.lots[-1] == []
-    stage.run_from(paused_at_s)
-    await stage.play(2)
-    assert stage.sink.last("vp8")[0].number == 50
-    assert stage.sink.last("opus")[0].number == 165
-    assert stage.sink.last("opus")[0].at_ns == stage.due_ns(stage.sink.last("opus")[0])
-
-
 async def test_a_skip_drops_what_was_queued_and_plays_the_new_item_from_its_start(
     files: dict[str, PreparedFile],
 ) -> None:
@@ -226,6 +212,42 @@ async def test_a_process_that_stood_still_takes_up_at_the_present(files: dict[st
     assert all(f.at_ns == stage.due_ns(f) for f in stage.sink.last("opus"))
 
 
+class Stalling(Track):
+    """A track of which one read takes as long as `stall` says."""
+
+    def __init__(self, track: Track, stall: Callable[[], None]) -> None:
+        self.codec, self.index = track.codec, track.index
+        self._track, self._stall = track, stall
+
+    def read(self, first: int, last: int) -> list[Frame]:
+        self._stall()
+        return self._track.read(first, last)
+
+
+async def test_frames_that_took_too_long_to_read_are_not_written_late(
+    files: dict[str, PreparedFile],
+) -> None:
+    """A disk or a processor that stands still for seconds while the player reads: on at a keyframe."""
+    stalls = [0.0, 3.2]
+
+    def stall() -> None:
+        stage.clock.pass_s(stalls.pop(0) if stalls else 0.0)
+
+    film = files["a"]
+    slow = PreparedFile(film.duration_s, {"vp8": Stalling(film.video["vp8"], stall)}, film.audio)
+    stage = Stage({"a": slow, "b": files["b"]})
+    stage.run_from(0.0)
+    await stage.play(3)
+    await stage.play(1)
+    assert stalls == []
+    assert stage.sink.lots[0][-1].at_ns < stage.transport.at_ns + 1.5 * NS_PER_S, "nothing late"
+    entered_ns = stage.sink.lots[1][0].at_ns
+    assert stage.sink.last("vp8")[0].number == 50
+    for frame in stage.sink.lots[1]:
+        in_place = frame.at_ns == stage.due_ns(frame)
+        assert in_place or frame.at_ns - entered_ns < CAUGHT_UP_NS
+
+
 async def test_an_unknown_asset_is_refused_and_what_played_plays_on(files: dict[str, PreparedFile]) -> None:
     stage = Stage(files)
     stage.run_from(0.0)
@@ -295,6 +317,9 @@ async def test_a_hundred_rooms_cost_a_fraction_of_a_core(films: DemoFilms) -> No
 class NullSink:
     def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
         """Take it."""
+
+    def hold(self, until_ns: int) -> None:
+        """Nothing is kept."""
 
     def flush(self) -> None:
         """Nothing is kept."""

@@ -34,8 +34,8 @@ async def test_the_first_frame_is_due_at_the_planned_second(here: World) -> None
         assert abs(at_ns - start_ns - number * 10**9 // FPS) <= 2_000_000 * GROUP
 
 
-async def test_nothing_is_written_while_a_host_has_taken_over(here: World) -> None:
-    """AUT-19."""
+async def test_while_a_host_has_taken_over_only_the_picture_that_stands_is_written(here: World) -> None:
+    """AUT-19, and AUT-5 for who comes then."""
     session = await film_session(here)
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     await on_air(here, session)
@@ -44,8 +44,10 @@ async def test_nothing_is_written_while_a_host_has_taken_over(here: World) -> No
     here.clock.advance(10)
 
     await here.rooms.running.take_over(hal)
-    assert frames(source) == []
+    await until(lambda: bool(frames(source)))
     here.clock.advance(20)
+    assert [number for number, _ in frames(source)] == [10 * FPS]
+    assert {codec for codec, _, _ in source.written} == {"vp8", "h264"}
     await here.rooms.running.hand_back(hal, HandBack.SCHEDULED)
     await until(lambda: len(frames(source)) >= FPS)
 

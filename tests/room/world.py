@@ -73,6 +73,9 @@ class FakeSource:
     def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
         self.written.append((codec, data, at_ns))
 
+    def hold(self, until_ns: int) -> None:
+        self.written = [entry for entry in self.written if entry[2] < until_ns]
+
     def flush(self) -> None:
         self.written.clear()
 

@@ -30,6 +30,12 @@ pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
             }
         }
         Command::FlushSource { source } => shard.flush_source(source),
+        Command::HoldSource { source, until } => {
+            if let Some(found) = shard.sources.get_mut(&source) {
+                found.hold(until);
+                shard.source_changed(now, source);
+            }
+        }
         Command::RemoveSource { source } => shard.remove_source(source),
         Command::SetLayout { room, layout } => shard.set_layout(now, room, layout),
         Command::Mute { track } => shard.mute(track),

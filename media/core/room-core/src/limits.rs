@@ -23,6 +23,10 @@ pub const RETRANSMIT_BURST_BYTES: f64 = 60_000.0;
 pub const QUEUED_FRAMES: usize = 600;
 pub const QUEUED_BYTES: usize = 16 * 1024 * 1024;
 pub const WRITE_AHEAD: Duration = Duration::from_secs(4);
+/// Media that is later than this is not sent late: whoever sends goes on at the newest keyframe. A browser that is fed
+/// half a second late has shown its last picture long ago and stretches its buffer, for good; the hiccups of a busy
+/// machine (turns of other programs, a writer that comes a fifth of a second late) are shorter and do no harm.
+pub const TOO_LATE: Duration = Duration::from_millis(500);
 /// Datagrams longer than this are not ours.
 pub const DATAGRAM_BYTES: usize = 2_000;
 

@@ -2,6 +2,7 @@
 
 use crate::codec::Codec;
 use crate::ids::TrackId;
+use crate::limits::TOO_LATE;
 use crate::packet::{Packet, Picture};
 use crate::params::CodecParams;
 use crate::sent::Sent;
@@ -28,6 +29,27 @@ pub(crate) struct Mapping {
     tl0: u8,
 }
 
+/// The end of what a slot joins: timestamps of the newest packet, and of the present on the same clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    pub(crate) newest: u32,
+    pub(crate) present: u32,
+}
+
+impl Edge {
+    /// A packet that has just come.
+    pub(crate) fn live(packet: &Packet) -> Edge {
+        Edge { newest: packet.timestamp, present: packet.timestamp }
+    }
+
+    /// The last packet of an injected group. While nothing plays on, time does: a picture that stands for a minute is
+    /// not told as a minute old. What plays on is never later than `TOO_LATE`, so its timestamps are not passed.
+    pub(crate) fn injected(packet: &Packet, now: Time) -> Edge {
+        let least = now.minus(TOO_LATE).ticks(packet.codec.clock_rate()) as u32;
+        Edge { newest: packet.timestamp, present: later(packet.timestamp, least) }
+    }
+}
+
 /// The past of a group, told quickly: in its own spacing it would play behind for as long as it lasted.
 #[derive(Clone, Copy, Debug)]
 struct Squeeze {
@@ -37,20 +59,20 @@ struct Squeeze {
 }
 
 impl Mapping {
-    /// Joins at `first`, while `edge` is the newest packet there is. `same_clock` is an earlier mapping whose
-    /// timestamps must go on exactly.
+    /// Joins at `first`. `same_clock` is an earlier mapping whose timestamps must go on exactly.
     pub(crate) fn begin(
         codec: &CodecParams,
         first: &Packet,
-        edge: &Packet,
+        edge: Edge,
         sent: &Sent,
         same_clock: Option<&Mapping>,
         now: Time,
     ) -> Mapping {
-        let clock = same_clock.map_or_else(|| clock_after(sent, edge, now), |mapping| mapping.clock);
-        let length = edge.timestamp.wrapping_sub(first.timestamp);
-        let squeeze = (length > 0).then(|| {
-            let on_time = edge.timestamp.wrapping_add(clock).wrapping_sub(SQUEEZED);
+        let clock = same_clock
+            .map_or_else(|| clock_after(sent, edge.present, first.codec, now), |mapping| mapping.clock);
+        let length = edge.newest.wrapping_sub(first.timestamp);
+        let squeeze = (edge.present != first.timestamp).then(|| {
+            let on_time = edge.present.wrapping_add(clock).wrapping_sub(SQUEEZED);
             let out =
                 if sent.at.is_some() { later(on_time, sent.timestamp.wrapping_add(1)) } else { on_time };
             Squeeze { from: first.timestamp, length, out }
@@ -101,7 +123,7 @@ impl Mapping {
         if since > length {
             return self.on_time(origin);
         }
-        out.wrapping_add((u64::from(since) * u64::from(SQUEEZED) / u64::from(length)) as u32)
+        out.wrapping_add((u64::from(since) * u64::from(SQUEEZED) / u64::from(length.max(1))) as u32)
     }
 
     pub(crate) fn leaves_payload(&self, packet: &Packet) -> bool {
@@ -141,13 +163,13 @@ impl Mapping {
     }
 }
 
-/// What must be added to `edge`'s timestamp so that it follows what was sent by the time that passed.
-fn clock_after(sent: &Sent, edge: &Packet, now: Time) -> u32 {
+/// What must be added to timestamps so that the `present` one follows what was sent by the time that passed.
+fn clock_after(sent: &Sent, present: u32, codec: Codec, now: Time) -> u32 {
     let Some(at) = sent.at else { return 0 };
-    let rate = edge.codec.clock_rate();
-    let step = if edge.codec == Codec::Opus { AUDIO_STEP } else { VIDEO_STEP };
+    let rate = codec.clock_rate();
+    let step = if codec == Codec::Opus { AUDIO_STEP } else { VIDEO_STEP };
     let passed = (now.since(at).as_nanos() * u128::from(rate) / 1_000_000_000) as u32;
-    sent.timestamp.wrapping_add(passed.max(step)).wrapping_sub(edge.timestamp)
+    sent.timestamp.wrapping_add(passed.max(step)).wrapping_sub(present)
 }
 
 fn later(a: u32, b: u32) -> u32 {

@@ -45,6 +45,11 @@ pub enum Command {
     FlushSource {
         source: SourceId,
     },
+    /// Nothing due from `until` on is sent; the group of pictures stays for who comes meanwhile.
+    HoldSource {
+        source: SourceId,
+        until: Time,
+    },
     RemoveSource {
         source: SourceId,
     },

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   EMPTY ── a track that a decoder may join here ──► FLOWING ◄─── caught up ──┐
-//!     ▲                                                  │ injected: joined in mid-group
-//!     │ another track: waits for its start               └──► CATCHING UP ─────┘
+//!     ▲                                                │ │ injected: joined in mid-group
+//!     │ another track: waits for its start             │ └──► CATCHING UP ─────┘
+//!   SKIPPING (waits for the next start) ◄── too late ──┘
 //! ```
 //!
 //! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
@@ -15,7 +16,7 @@ use std::time::Duration;
 use crate::codec::{Codec, MediaKind};
 use crate::ids::TrackId;
 use crate::link::Link;
-use crate::mapping::Mapping;
+use crate::mapping::{Edge, Mapping};
 use crate::packet::Packet;
 use crate::params::{ABSOLUTE_SEND_TIME, MID, SlotParams};
 use crate::repair::Repair;
@@ -53,6 +54,8 @@ pub struct Slot {
     mid_id: Option<u8>,
     time_id: Option<u8>,
     paused: bool,
+    /// What it carried was given up as too late: it goes on where the track starts again.
+    skipping: Option<TrackId>,
     current: Option<Mapping>,
     previous: Option<Mapping>,
     sent: Sent,
@@ -83,6 +86,7 @@ impl Slot {
             mid_id: params.extensions.get(MID).copied(),
             time_id: params.extensions.get(ABSOLUTE_SEND_TIME).copied(),
             paused: false,
+            skipping: None,
             current: None,
             previous: None,
             sent,
@@ -123,6 +127,22 @@ impl Slot {
         self.asked = None;
         if let Some(mapping) = self.current.take() {
             self.previous = Some(mapping);
+        }
+    }
+
+    /// Packets of `encoding` were given up before they were sent. Film whose group began among them is caught up with;
+    /// anything else goes on where it starts again.
+    pub fn skip(&mut self, now: Time, track: &Track, encoding: u32, start: Option<u64>) {
+        let carries =
+            self.current.as_ref().is_some_and(|one| (one.track, one.encoding) == (track.id, encoding));
+        if !carries || self.catching_up.is_some() {
+            return;
+        }
+        self.interrupt();
+        if start.is_some() && track.is_injected() && self.kind == MediaKind::Video {
+            self.start_group(now, track);
+        } else {
+            self.skipping = Some(track.id);
         }
     }
 
@@ -181,7 +201,7 @@ impl Slot {
         let group = encoding.history.group();
         let first = group.and_then(|group| encoding.history.get(group));
         if let (Some(first), Some(edge)) = (first, encoding.history.last())
-            && self.map(now, first, edge, track)
+            && self.map(now, first, Edge::injected(edge, now), track)
         {
             self.restarts.note(now);
             let at = if self.sent.at.is_none() { now.plus(SETTLE) } else { now };
@@ -189,7 +209,7 @@ impl Slot {
         }
     }
 
-    fn map(&mut self, now: Time, first: &Packet, edge: &Packet, track: &Track) -> bool {
+    fn map(&mut self, now: Time, first: &Packet, edge: Edge, track: &Track) -> bool {
         let Some(codec) = self.params.codecs.iter().find(|codec| codec.name == first.codec) else {
             return false;
         };
@@ -199,6 +219,7 @@ impl Slot {
         if let Some(before) = self.current.replace(mapping) {
             self.previous = Some(before);
         }
+        self.skipping = None;
         self.report_at = now;
         true
     }
@@ -221,9 +242,12 @@ impl Slot {
             self.catching_up.is_some_and(|catch_up| catch_up.at > link.now) && self.sent.at.is_none();
         if packet.starts && !settling {
             self.catching_up = None;
-            if self.map(link.now, packet, packet, track) {
+            if self.map(link.now, packet, Edge::live(packet), track) {
                 self.send(packet, link);
             }
+            return Need::Nothing;
+        }
+        if self.skipping == Some(track.id) && track.is_injected() {
             return Need::Nothing;
         }
         self.join(link.now, track)
@@ -247,7 +271,7 @@ impl Slot {
         {
             cursor = first.sequence;
             let edge = history.last().unwrap_or(first);
-            self.map(link.now, first, edge, track);
+            self.map(link.now, first, Edge::injected(edge, link.now), track);
         }
         for _ in 0..BURST {
             if let Some(packet) = history.get(cursor) {

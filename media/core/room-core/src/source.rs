@@ -1,20 +1,28 @@
 //! An injected audio and video pair: encoded frames in, packets out, each at its instant.
 //!
+//! ```text
+//!   write ──► queue ── its instant ──► packets, BURST at a time ──► due
+//!    hold: what is to come is dropped     later than TOO_LATE: on from the newest keyframe, in step soon
+//! ```
+//!
 //! Invariant: timestamps are the instants themselves on the RTP clock, so audio and video stay together
-//! however frames are late; no more than `BURST` packets of video leave within `SPACING`.
+//! however frames are late; no more than `BURST` packets of video leave within `SPACING`. What leaves can be
+//! decoded: after a gap comes a keyframe.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::codec::{Codec, MediaKind};
 use crate::ids::{RoomId, TrackId};
-use crate::limits::{QUEUED_BYTES, QUEUED_FRAMES, WRITE_AHEAD};
+use crate::limits::{QUEUED_BYTES, QUEUED_FRAMES, TOO_LATE, WRITE_AHEAD};
 use crate::packet::{Packet, Picture};
 use crate::packetise::Packetiser;
 use crate::time::{Anchor, Time};
 
 const BURST: usize = 10;
 const SPACING: Duration = Duration::from_millis(5);
+/// Pictures that catch up with the present are told this far apart.
+const CATCH_UP: Duration = Duration::from_millis(2);
 
 /// An encoded frame and the instant at which it is due.
 #[derive(Clone, Debug)]
@@ -90,12 +98,20 @@ impl Source {
         self.lanes.iter().map(Lane::wake).min().unwrap_or(Time::FAR)
     }
 
-    /// Drops what is queued.
+    /// Drops what is queued; what comes next begins with a keyframe.
     pub fn flush(&mut self) {
         for lane in &mut self.lanes {
             lane.queue.clear();
             lane.paced.clear();
             lane.bytes = 0;
+            lane.lost = false;
+        }
+    }
+
+    /// Drops what is due from `until` on. What comes next goes on from the last frame before it.
+    pub fn hold(&mut self, until: Time) {
+        for lane in &mut self.lanes {
+            lane.hold(until);
         }
     }
 }
@@ -111,6 +127,11 @@ struct Lane {
     /// Packets of frames whose instant has come, waiting for their turn.
     paced: VecDeque<Packet>,
     next_burst: Time,
+    /// When the frame that left last was due, and the instant that it was told to have.
+    left: Option<(Time, Time)>,
+    catching_up: bool,
+    /// Frames are missing: nothing before the next keyframe can be decoded.
+    lost: bool,
 }
 
 impl Lane {
@@ -123,7 +144,15 @@ impl Lane {
             next_sequence: 1,
             paced: VecDeque::new(),
             next_burst: Time::default(),
+            left: None,
+            catching_up: false,
+            lost: false,
         }
+    }
+
+    /// Whether a decoder may start at `frame`.
+    fn starts(&self, frame: &Frame) -> bool {
+        frame.keyframe || self.codec.kind() == MediaKind::Audio
     }
 
     fn accepts(&self, frame: &Frame) -> bool {
@@ -133,17 +162,20 @@ impl Lane {
     }
 
     fn due(&mut self, now: Time, anchor: &Anchor, track: TrackId, muted: &[TrackId]) -> Vec<Packet> {
-        while self.queue.front().is_some_and(|frame| frame.at <= now) {
-            if let Some(frame) = self.queue.pop_front() {
-                self.bytes -= frame.data.len();
-                self.packetise(&frame, anchor, track);
+        if now < self.next_burst {
+            return Vec::new();
+        }
+        if self.queue.front().is_some_and(|frame| now.since(frame.at) > TOO_LATE) {
+            self.skip(now);
+        }
+        while self.paced.len() < BURST && self.queue.front().is_some_and(|frame| frame.at <= now) {
+            if let Some(frame) = self.pop() {
+                self.leave(&frame, now, anchor, track);
             }
         }
         if muted.contains(&track) {
+            self.lost |= !self.paced.is_empty();
             self.paced.clear();
-        }
-        if now < self.next_burst {
-            return Vec::new();
         }
         let mut burst: Vec<Packet> = self.paced.drain(..self.paced.len().min(BURST)).collect();
         for packet in &mut burst {
@@ -156,7 +188,50 @@ impl Lane {
         burst
     }
 
-    fn packetise(&mut self, frame: &Frame, anchor: &Anchor, track: TrackId) {
+    fn pop(&mut self) -> Option<Frame> {
+        let frame = self.queue.pop_front()?;
+        self.bytes -= frame.data.len();
+        Some(frame)
+    }
+
+    /// Gives up what is long past: goes on from the newest keyframe that is due, or, when that has left already, with
+    /// all that builds on it.
+    fn skip(&mut self, now: Time) {
+        let due = self.queue.partition_point(|frame| frame.at <= now);
+        let is_past = due == self.queue.len() && self.queue[due - 1].at.plus(TOO_LATE) < now;
+        let newest = (0..due).rev().find(|n| self.starts(&self.queue[*n]));
+        let dropped = if is_past { due } else { newest.unwrap_or_default() };
+        for _ in 0..dropped {
+            self.pop();
+        }
+        if is_past || newest.is_some() {
+            self.paced.clear();
+        }
+        self.lost |= is_past;
+        self.catching_up = self.codec.kind() == MediaKind::Video;
+    }
+
+    fn hold(&mut self, until: Time) {
+        let kept = self.queue.partition_point(|frame| frame.at < until);
+        self.bytes -= self.queue.drain(kept..).map(|frame| frame.data.len()).sum::<usize>();
+        // Whoever goes on from `until` would repeat a frame.
+        self.lost |= self.left.is_some_and(|(due, _)| due >= until);
+    }
+
+    /// Packetises a frame whose instant has come, unless it cannot be decoded.
+    fn leave(&mut self, frame: &Frame, now: Time, anchor: &Anchor, track: TrackId) {
+        self.lost &= !self.starts(frame);
+        if self.lost {
+            return;
+        }
+        let earliest = self.left.map_or(now, |(_, told)| told.plus(CATCH_UP).max(now));
+        self.catching_up &= earliest.since(frame.at) > 2 * SPACING;
+        let told = if self.catching_up { earliest } else { frame.at };
+        self.left = Some((frame.at, told));
+        self.packetise(frame, told, anchor, track);
+    }
+
+    fn packetise(&mut self, frame: &Frame, at: Time, anchor: &Anchor, track: TrackId) {
         let payloads = self.packetiser.frame(&frame.data);
         let last = payloads.len().saturating_sub(1);
         for (n, payload) in payloads.into_iter().enumerate() {
@@ -166,11 +241,11 @@ impl Lane {
                 codec: self.codec,
                 // Given when the packet leaves: what a flush drops must leave no gap.
                 sequence: 0,
-                timestamp: frame.at.ticks(self.codec.clock_rate()) as u32,
-                captured_unix_ns: anchor.unix_ns(frame.at) as i64,
+                timestamp: at.ticks(self.codec.clock_rate()) as u32,
+                captured_unix_ns: anchor.unix_ns(at) as i64,
                 // Opus marks the start of a talk spurt, video the end of a frame.
                 marker: n == last && self.codec.kind() == MediaKind::Video,
-                starts: n == 0 && (frame.keyframe || self.codec.kind() == MediaKind::Audio),
+                starts: n == 0 && self.starts(frame),
                 picture: Picture::of(self.codec, &payload),
                 payload: payload.into_boxed_slice(),
             });
@@ -178,81 +253,12 @@ impl Lane {
     }
 
     fn wake(&self) -> Time {
-        let frame = self.queue.front().map_or(Time::FAR, |frame| frame.at);
-        if self.paced.is_empty() { frame } else { frame.min(self.next_burst) }
+        let next = self.queue.front().map_or(Time::FAR, |frame| frame.at);
+        let next = if self.paced.is_empty() { next } else { Time::default() };
+        next.max(self.next_burst)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn at(ms: u64) -> Time {
-        Time::from_nanos(SECOND + ms * 1_000_000)
-    }
-
-    fn anchor() -> Anchor {
-        Anchor { at: at(0), instant: Instant::now(), unix_ns: 1_700_000_000 * SECOND }
-    }
-
-    fn frame(codec: Codec, ms: u64, length: usize) -> Frame {
-        Frame { codec, data: vec![1; length], at: at(ms), keyframe: true }
-    }
-
-    #[test]
-    fn frames_leave_at_their_instant_with_its_timestamp() {
-        let mut source = Source::new(RoomId(1), TrackId(1), TrackId(2));
-        source.write(at(0), frame(Codec::Opus, 20, 80));
-        source.write(at(0), frame(Codec::Vp8, 40, 900));
-        assert_eq!(source.wake(), at(20));
-        assert!(source.due(at(19), &anchor()).is_empty());
-        let audio = source.due(at(20), &anchor());
-        assert_eq!((audio[0].track, u64::from(audio[0].timestamp)), (TrackId(1), 48_000 * 1_020 / 1_000));
-        let video = source.due(source.wake(), &anchor());
-        assert_eq!((video[0].track, video[0].marker), (TrackId(2), true));
-        let apart = video[0].captured_unix_ns - audio[0].captured_unix_ns;
-        assert_eq!(apart, 20_000_000);
-    }
-
-    #[test]
-    fn a_large_frame_is_spread_out_while_audio_passes() {
-        let mut source = Source::new(RoomId(1), TrackId(1), TrackId(2));
-        source.write(at(0), frame(Codec::Vp8, 0, 60_000));
-        source.write(at(0), frame(Codec::Opus, 2, 80));
-        let mut sent = Vec::new();
-        while source.wake() != Time::FAR {
-            let now = source.wake();
-            let due = source.due(now, &anchor());
-            assert!(due.len() <= BURST + 1);
-            sent.extend(due.into_iter().map(|packet| (now, packet)));
-        }
-        let audio = sent.iter().find(|(_, packet)| packet.codec == Codec::Opus).unwrap();
-        assert_eq!(audio.0, at(2));
-        assert!(sent.last().unwrap().0 >= at(25));
-    }
-
-    #[test]
-    fn what_is_too_far_ahead_out_of_order_or_too_much_is_refused() {
-        let mut source = Source::new(RoomId(1), TrackId(1), TrackId(2));
-        source.write(at(0), frame(Codec::Vp8, 60_000, 9));
-        source.write(at(0), frame(Codec::Vp8, 100, 9));
-        source.write(at(0), frame(Codec::Vp8, 90, 9));
-        assert_eq!(source.refused(), 2);
-        for _ in 0..QUEUED_FRAMES {
-            source.write(at(0), frame(Codec::Vp8, 100, 9));
-        }
-        assert_eq!(source.refused(), 3);
-    }
-
-    #[test]
-    fn flushing_leaves_nothing_to_send() {
-        let mut source = Source::new(RoomId(1), TrackId(1), TrackId(2));
-        source.write(at(0), frame(Codec::Vp8, 0, 60_000));
-        source.due(at(0), &anchor());
-        source.flush();
-        assert_eq!(source.wake(), Time::FAR);
-    }
-}
+#[path = "source_tests.rs"]
+mod tests;

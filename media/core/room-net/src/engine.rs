@@ -261,6 +261,11 @@ impl Engine {
         self.to_source(source, Command::FlushSource { source });
     }
 
+    /// Sends nothing that is due from `until` on; who joins meanwhile gets the group of pictures so far.
+    pub fn hold_source(&self, source: SourceId, until: Time) {
+        self.to_source(source, Command::HoldSource { source, until });
+    }
+
     pub fn remove_source(&self, source: SourceId) {
         self.to_source(source, Command::RemoveSource { source });
         self.shared.directory().sources.remove(&source);

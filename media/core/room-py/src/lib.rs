@@ -103,6 +103,10 @@ impl Engine {
         self.0.flush_source(SourceId(source));
     }
 
+    fn hold_source(&self, source: u64, until_ns: u64) {
+        self.0.hold_source(SourceId(source), Time::from_nanos(until_ns));
+    }
+
     fn remove_source(&self, source: u64) {
         self.0.remove_source(SourceId(source));
     }
