@@ -1,12 +1,14 @@
 //! From one packet to every viewer: jobs, done in slices so that audio passes a frame's fan-out.
 //!
-//! Viewers are the outer loop and packets the inner, so that what one viewer gets lies side by side.
+//! Viewers are the outer loop and packets the inner, so that what one viewer gets lies side by side. Jobs that wait too
+//! long, because the shard gets no time, are given up: their viewers go on at the newest keyframe.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::codec::MediaKind;
 use crate::ids::{PeerId, RoomId, TrackId};
+use crate::limits::TOO_LATE;
 use crate::message::Message;
 use crate::packet::Packet;
 use crate::room::Place;
@@ -21,6 +23,8 @@ const SLICE: usize = 256;
 #[derive(Debug)]
 struct Job {
     room: RoomId,
+    /// When the first packet came.
+    since: Time,
     packets: Vec<Arc<Packet>>,
     /// The viewer, in the room's order, who is next.
     next: usize,
@@ -33,14 +37,14 @@ pub(crate) struct FanOut {
 }
 
 impl FanOut {
-    fn push(&mut self, room: RoomId, packets: Vec<Arc<Packet>>) {
+    fn push(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
         let (audio, video): (Vec<_>, Vec<_>) =
             packets.into_iter().partition(|packet| packet.codec.kind() == MediaKind::Audio);
         for (queue, packets) in [(&mut self.audio, audio), (&mut self.video, video)] {
             match queue.back_mut() {
                 _ if packets.is_empty() => {}
                 Some(last) if last.room == room && last.next == 0 => last.packets.extend(packets),
-                _ => queue.push_back(Job { room, packets, next: 0 }),
+                _ => queue.push_back(Job { room, since: now, packets, next: 0 }),
             }
         }
     }
@@ -52,6 +56,11 @@ impl FanOut {
     fn put_back(&mut self, job: Job) {
         let is_audio = job.packets.first().is_some_and(|packet| packet.codec.kind() == MediaKind::Audio);
         if is_audio { self.audio.push_front(job) } else { self.video.push_front(job) }
+    }
+
+    fn give_up(&mut self, now: Time) -> Vec<Gap> {
+        let queues = [&mut self.audio, &mut self.video];
+        queues.into_iter().flat_map(|queue| std::iter::from_fn(|| give_up(queue, now)).flatten()).collect()
     }
 
     /// The peer at `at` in the room's order left: those behind it moved up.
@@ -73,7 +82,56 @@ impl FanOut {
     }
 }
 
+/// Packets of one encoding were given up, up to `start` if there was one.
+#[derive(Debug)]
+struct Gap {
+    room: RoomId,
+    track: TrackId,
+    encoding: u32,
+    start: Option<u64>,
+}
+
+/// Takes what waits too long out of a queue: per encoding, all that is older than its newest start, or everything.
+/// A job that has been begun is brought to its end first, or the last viewers of a large room would never get anything.
+fn give_up(jobs: &mut VecDeque<Job>, now: Time) -> Option<Vec<Gap>> {
+    let is_late = |job: &&Job| job.next == 0 && now.since(job.since) > TOO_LATE;
+    let room = jobs.front().filter(is_late)?.room;
+    let mut newest_starts = HashMap::new();
+    for packet in jobs.iter().filter(|job| job.room == room).flat_map(|job| &job.packets) {
+        let newest = newest_starts.entry((packet.track, packet.encoding)).or_insert(None);
+        *newest = if packet.starts { Some(packet.sequence) } else { *newest };
+    }
+    for job in jobs.iter_mut().filter(|job| job.room == room) {
+        job.since = now;
+        job.packets.retain(|packet| {
+            newest_starts[&(packet.track, packet.encoding)].is_some_and(|start| packet.sequence >= start)
+        });
+    }
+    jobs.retain(|job| !job.packets.is_empty());
+    let gaps = newest_starts.into_iter();
+    Some(gaps.map(|((track, encoding), start)| Gap { room, track, encoding, start }).collect())
+}
+
 impl Shard {
+    /// Viewers of what was given up go on at its start, or at the next one.
+    fn skip(&mut self, now: Time, gap: &Gap) {
+        let Some(room) = self.rooms.get(&gap.room) else { return };
+        let Some(track) = room.tracks.get(&gap.track) else { return };
+        for place in &room.peers {
+            let Some(peer) = self.peers[*place].as_mut() else { continue };
+            for slot in &mut peer.slots {
+                slot.skip(now, track, gap.encoding, gap.start);
+            }
+            self.fan_out_woke.push(peer.id);
+        }
+        for peer in std::mem::take(&mut self.fan_out_woke) {
+            self.peer_changed(now, peer);
+        }
+        if gap.start.is_none() {
+            self.want_keyframe(now, gap.room, gap.track);
+        }
+    }
+
     fn media_may_flow(&self, now: Time) -> bool {
         self.deadline.is_none_or(|deadline| now < deadline)
     }
@@ -101,7 +159,7 @@ impl Shard {
                 wanted.push(packet);
             }
         }
-        self.fan_out.push(room, wanted);
+        self.fan_out.push(now, room, wanted);
     }
 
     /// Fills `transmit` with a slice of what is to be sent. Returns whether there is more.
@@ -109,6 +167,9 @@ impl Shard {
         if !self.media_may_flow(now) {
             self.fan_out.clear();
             return false;
+        }
+        for gap in self.fan_out.give_up(now) {
+            self.skip(now, &gap);
         }
         while self.transmit.len() < SLICE {
             let Some(mut job) = self.fan_out.take() else { return false };

@@ -42,6 +42,8 @@ pub struct World {
     to_clients: Vec<(Time, usize, Vec<u8>)>,
     to_server: Vec<(Time, usize, Vec<u8>)>,
     pub datagrams_to_strangers: usize,
+    /// The shards get no time to send.
+    pub starved: bool,
     /// Sees each datagram that is sent to a client.
     pub watch: Option<fn(&mut Sightings, usize, &[u8])>,
     pub sightings: Sightings,
@@ -80,6 +82,7 @@ impl World {
             to_clients: Vec::new(),
             to_server: Vec::new(),
             datagrams_to_strangers: 0,
+            starved: false,
             watch: None,
             sightings: Sightings::default(),
             ufrags: std::collections::HashMap::new(),
@@ -175,6 +178,12 @@ impl World {
         self.shards[0].command(self.now, Command::WriteFrame { source: SOURCE, frame });
     }
 
+    /// The film stands still from now on.
+    pub fn hold(&mut self) {
+        let until = self.now;
+        self.shards[0].command(self.now, Command::HoldSource { source: SOURCE, until });
+    }
+
     /// Lets time pass, a millisecond at a time.
     pub fn run(&mut self, span: Duration) {
         let end = self.now.plus(span);
@@ -197,7 +206,6 @@ impl World {
         }
         for shard in &mut self.shards {
             shard.timeout(now);
-            while shard.produce(now) {}
         }
         self.exchange();
         for (_, client, bytes) in due(&mut self.to_clients, now) {
@@ -239,7 +247,7 @@ impl World {
             let mut messages = Vec::new();
             for at in 0..self.shards.len() {
                 let shard = &mut self.shards[at];
-                while shard.produce(self.now) {}
+                while !self.starved && shard.produce(self.now) {}
                 for route in shard.routes.drain(..) {
                     match route {
                         Route::Ufrag(ufrag, shard) => drop(self.ufrags.insert(ufrag, shard)),
