@@ -40,8 +40,6 @@ from room_server.storage import Transaction
 
 _log = structlog.get_logger(__name__)
 
-AFTER_TROUBLE_S = 1.0
-
 Change = Callable[[Plan, TransportRow, datetime], tuple[Plan, TransportRow]]
 
 NO_PLAN = Plan(0, Timeline(()))
@@ -236,23 +234,28 @@ class Running:
             tell(roster.everyone(), position)
         tell(roster.everyone(), SessionStateChanged(session.state, session.started_at))
         room.refresh_stage()
-        self._errands.send(self._close(room), f"close {session.session_id}")
+        self._put_out(room)
 
     def cancelled(self, room: Room, session: Session) -> None:
         """Another process cancelled the session: `over`, and its closing again until everybody is out."""
         if session.session_id in self._closing:
             return
         if room.state.session.state is SessionState.CANCELLED:
-            self._errands.send(self._close(room), f"close {session.session_id}")
+            self._put_out(room)
         else:
             _log.info("session_cancelled", session=session.session_id)
             self.over(room, session)
+
+    def _put_out(self, room: Room) -> None:
+        session_id = room.state.session.session_id
+        self._closing.add(session_id)
+        closing = self._errands.insist(lambda: self._close(room), f"close {session_id}")
+        closing.add_done_callback(lambda _closing: self._closing.discard(session_id))
 
     async def _close(self, room: Room) -> None:
         session_id = room.state.session.session_id
         cancelled = room.state.session.state is SessionState.CANCELLED
         reason = ClosingReason.SESSION_CANCELLED if cancelled else ClosingReason.SESSION_OVER
-        self._closing.add(session_id)
         run = self._runs.pop(session_id, None)
         programme = run.programme if run else self._prepared.pop(session_id, None)
         try:
@@ -262,7 +265,6 @@ class Running:
                 room.refresh_stage()
             await self._ports.seats.close_session(session_id, reason)
         finally:
-            self._closing.discard(session_id)
             await self._let_go(room, programme)
 
     async def _let_go(self, room: Room, programme: Programme | None) -> None:
@@ -273,38 +275,26 @@ class Running:
         self._rooms.drop_if_idle(room)
 
     def _timeline_over(self, room: Room) -> None:
-        self._errands.send(self._end_by_itself(room), f"end {room.key}")
+        self._errands.insist(lambda: self._end_by_itself(room), f"end {room.key}")
 
     async def _end_by_itself(self, room: Room) -> None:
+        """End a session whose timeline is over, unless somebody else ended, cancelled or moved it."""
         session_id = room.state.session.session_id
-        try:
-            async with self._ports.db.transaction() as tx:
+        async with self._ports.db.transaction() as tx:
+            session, ended = await event_store.session(tx, session_id), None
+            if session is not None and session.state is SessionState.ON_AIR:
                 plan, row = await self._stored(tx, session_id)
                 goes_on = row.position_at(self._ports.clock.now()) < length_s(plan.timeline)
                 if row.motion is Motion.RUNNING and not goes_on:
                     ended = await self.end_in(tx, session_id, None)
                     session = await self._ports.events.set_state(tx, session_id, SessionState.ENDED)
-                else:
-                    ended = None
-        except Refused as refused:
-            _log.error("session_cannot_end", session=session_id, code=refused.code)
-            await self._after_trouble(room)
-            return
-        if ended is None:
+        told = room.state.session.state is not SessionState.ON_AIR
+        if session is None or session.state is SessionState.ON_AIR or told:
             return
         _log.info("session_ended", session=session_id)
         self.over(room, session, ended)
 
     # ---- trouble and closing
-
-    async def _after_trouble(self, room: Room) -> None:
-        """A session could not be ended: try again, unless somebody else ended or cancelled it."""
-        await asyncio.sleep(AFTER_TROUBLE_S)
-        session = await self._ports.events.session(room.state.session.session_id)
-        if session.state is SessionState.ON_AIR:
-            room.pulse()
-        else:
-            self.over(room, session)
 
     async def media_failed(self, room: Room) -> None:
         """The engine closed the room after a failure of its own: open it again and play on."""

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import Connection, CursorResult
@@ -70,7 +70,7 @@ class Database:
         self._reading = _engine(path, "BEGIN", connections=_READERS)
 
     @classmethod
-    async def open(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Database:
+    async def open(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Self:
         """Create or open the file at `path` and bring its tables up to date.
 
         `wall` is the database's clock: SQLite has none of its own, so the machine's.
@@ -85,7 +85,7 @@ class Database:
         return database
 
     @classmethod
-    async def attach(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Database:
+    async def attach(cls, path: Path, wall: Callable[[], datetime] = wall_now) -> Self:
         """Open a file that another process may be serving, and leave its tables as they are.
 
         Raises `Refused`: `no_database`, `storage_too_old`, `storage_too_new`.

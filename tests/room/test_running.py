@@ -349,3 +349,35 @@ async def test_the_start_is_recorded_at_the_planned_second(here: World) -> None:
         row = await store.last_transport(reading, session.session_id)
     assert row is not None
     assert row.at - session.starts_at == timedelta(0)
+
+
+async def test_trouble_with_the_storage_at_the_end_only_delays_it(here: World) -> None:
+    session = await here.session(RoomType.AUTOMATED)
+    ann = await here.join(session.session_id, "Ann")
+    await on_air(here, session)
+    here.db.trouble = "storage_away"
+    await pass_time(here, session, 151)
+    await until(lambda: here.db.refused_writes >= 2)
+
+    here.db.trouble = None
+
+    await until(lambda: here.closed == [(ann.connection_id, Removed(ClosingReason.SESSION_OVER))])
+    assert await state_of(here, session.session_id) is SessionState.ENDED
+
+
+async def test_everybody_hears_of_the_end_once_the_storage_is_back(here: World) -> None:
+    session = await here.session(RoomType.AUTOMATED)
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    await here.rooms.hosting.end(hal)
+    here.db.trouble = "storage_away"
+    await until(lambda: here.db.refused_writes >= 1)
+    assert here.closed == []
+
+    here.db.trouble = None
+
+    await until(lambda: len(here.closed) == 2)
+    over = Removed(ClosingReason.SESSION_OVER)
+    assert dict(here.closed) == {ann.connection_id: over, hal.connection_id: over}
+    await until(lambda: not here.media.rooms)

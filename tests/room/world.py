@@ -17,6 +17,7 @@ from room_server.access.service import Access
 from room_server.access.tokens import ServerKey
 from room_server.accounts.service import Workspaces
 from room_server.cluster.node import Node
+from room_server.errors import Refused
 from room_server.events.service import ChatMode, EventPlan, Events, RoomType, Session, SessionPlan
 from room_server.ids import ConnectionId, CtaId, LinkId, NodeId, SessionId
 from room_server.room.course import Cta
@@ -25,7 +26,7 @@ from room_server.room.notices import Notice, Snapshot
 from room_server.room.plan import Plans
 from room_server.room.ports import Fanout, MediaPort, Ports
 from room_server.room.service import RoomService
-from room_server.storage import Database
+from room_server.storage import Database, Place, Reading, Transaction
 from tests.kit.database import migrated
 from tests.room.waiting import until
 
@@ -147,6 +148,30 @@ class KeptNotices:
         self.told.clear()
 
 
+class Storage(Database):
+    """The real database, which refuses with `trouble` while the test says so."""
+
+    trouble: str | None = None
+    refused_writes = 0
+
+    @asynccontextmanager
+    async def transaction(self, place: Place = Place.ORDINARY) -> AsyncIterator[Transaction]:
+        self.refused_writes += self.trouble is not None
+        self._check()
+        async with super().transaction(place) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reading]:
+        self._check()
+        async with super().reading() as reading:
+            yield reading
+
+    def _check(self) -> None:
+        if self.trouble is not None:
+            raise Refused(self.trouble, 503)
+
+
 class ThisNode:
     """The only node there is."""
 
@@ -158,7 +183,7 @@ class ThisNode:
 class World:
     """Everything a test of the room's services holds."""
 
-    db: Database
+    db: Storage
     clock: ManualClock
     folder: Path
     events: Events
@@ -246,7 +271,7 @@ async def world(
     """Open a world in `folder`; `fanout` and `engine` stand in for what keeps notices and fakes media."""
     clock = ManualClock()
     shutil.copy(await migrated(), folder / "rooms.sqlite")
-    db = await Database.open(folder / "rooms.sqlite", wall=clock.now)
+    db = await Storage.open(folder / "rooms.sqlite", wall=clock.now)
     events = Events(db)
     access = Access(db, ServerKey(b"k" * 32), ThisNode())
     media, notices = FakeMedia(), KeptNotices()
