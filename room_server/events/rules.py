@@ -93,6 +93,15 @@ class Session:
         return self.starts_at - timedelta(seconds=self.opens_before_s)
 
 
+@dataclass(frozen=True, slots=True)
+class ToPlay:
+    """An automated session that is on air, or scheduled to be."""
+
+    session_id: SessionId
+    starts_at: datetime
+    state: SessionState
+
+
 def changed(session: Session, state: SessionState, *, now: datetime) -> Session:
     """Return the session in its new state; raise `Refused` when that cannot follow.
 

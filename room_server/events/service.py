@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from room_server import ids
@@ -19,6 +19,7 @@ from room_server.events.rules import (
     SeatPolicy,
     Session,
     SessionState,
+    ToPlay,
     changed,
 )
 from room_server.ids import EventId, SessionId, WorkspaceId
@@ -119,20 +120,13 @@ class Events:
         async with self._database.reading() as reading:
             return await store.of_workspace(reading, workspace_id)
 
-    async def due_sessions(self, now: datetime) -> Sequence[Session]:
-        """Return the automated sessions whose start has come and that nobody started, oldest first."""
-        async with self._database.reading() as reading:
-            return await store.due(reading, now)
+    async def to_play(self, within: timedelta) -> tuple[datetime, Sequence[ToPlay]]:
+        """Return the database's time, and the automated sessions on air or starting `within` from then.
 
-    async def on_air(self) -> Sequence[Session]:
-        """Return the sessions on air."""
+        Oldest first; one whose start has passed is among them until it is started, missed or cancelled.
+        """
         async with self._database.reading() as reading:
-            return await store.in_state(reading, SessionState.ON_AIR)
-
-    async def next_start(self) -> datetime | None:
-        """Return when the next automated session is due: in the past if one is due already."""
-        async with self._database.reading() as reading:
-            return await store.next_start(reading)
+            return reading.now, await store.to_play(reading, reading.now + within)
 
     async def set_state(self, tx: Transaction, session_id: SessionId, state: SessionState) -> Session:
         """Change the state within the caller's transaction and return the session as it will be.

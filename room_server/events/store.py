@@ -16,13 +16,16 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    and_,
+    bindparam,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 
-from room_server.events.rules import ChatMode, Event, RoomType, SeatPolicy, Session, SessionState
+from room_server.events.rules import ChatMode, Event, RoomType, SeatPolicy, Session, SessionState, ToPlay
 from room_server.ids import EventId, SessionId, WorkspaceId
 from room_server.storage import Instant, Reading, Transaction, metadata
 
@@ -117,25 +120,29 @@ async def of_workspace(reading: Reading, workspace_id: WorkspaceId) -> Sequence[
     return [_session(row) for row in found]
 
 
-async def due(reading: Reading, now: datetime) -> Sequence[Session]:
-    """Return the automated sessions that are scheduled and whose start has come, oldest first."""
-    found = await reading.execute(
-        _sessions()
-        .where(
-            sessions.c.state == SessionState.SCHEDULED.value,
-            sessions.c.room_type == RoomType.AUTOMATED.value,
-            sessions.c.starts_at <= now,
-        )
-        .order_by(sessions.c.starts_at)
+_to_play = (
+    select(sessions.c.id, sessions.c.starts_at, sessions.c.state)
+    .where(
+        sessions.c.room_type == RoomType.AUTOMATED.value,
+        or_(
+            sessions.c.state == SessionState.ON_AIR.value,
+            and_(
+                sessions.c.state == SessionState.SCHEDULED.value,
+                sessions.c.starts_at <= bindparam("until", type_=Instant),
+            ),
+        ),
     )
-    return [_session(row) for row in found]
+    .order_by(sessions.c.starts_at)
+)
 
 
-async def in_state(reading: Reading, state: SessionState) -> Sequence[Session]:
-    found = await reading.execute(
-        _sessions().where(sessions.c.state == state.value).order_by(sessions.c.starts_at)
-    )
-    return [_session(row) for row in found]
+async def to_play(reading: Reading, until: datetime) -> Sequence[ToPlay]:
+    """Return the automated sessions on air, and the scheduled ones that start until then, oldest first.
+
+    Asked several times a second, so the question is put together once and asks for no more than it takes.
+    """
+    found = await reading.execute(_to_play, {"until": until})
+    return [ToPlay(SessionId(row.id), row.starts_at, SessionState(row.state)) for row in found]
 
 
 async def all_sessions(reading: Reading) -> Sequence[Session]:
@@ -154,20 +161,6 @@ async def cancelled_among(reading: Reading, session_ids: Collection[SessionId]) 
     """Return those of `session_ids` that are cancelled."""
     found = await reading.execute(_sessions().where(sessions.c.id.in_(is_cancelled(session_ids))))
     return [_session(row) for row in found]
-
-
-async def next_start(reading: Reading) -> datetime | None:
-    """Return when the next automated session is due, in the past too."""
-    found = await reading.execute(
-        select(sessions.c.starts_at)
-        .where(
-            sessions.c.state == SessionState.SCHEDULED.value,
-            sessions.c.room_type == RoomType.AUTOMATED.value,
-        )
-        .order_by(sessions.c.starts_at)
-        .limit(1)
-    )
-    return found.scalar_one_or_none()
 
 
 async def change_state(

@@ -55,13 +55,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What starting, missing or resuming a session wrote or found; `late_s` seconds after its start."""
+    """What starting, missing or resuming a session wrote or found.
+
+    `late_s` is how long after its start it starts; None when it was on air already.
+    """
 
     session: Session
     plan: Plan
     row: TransportRow
     fence: int
-    late_s: float
+    late_s: float | None
 
 
 class Running:
@@ -87,8 +90,17 @@ class Running:
         room.programme = programme.source
         await programme.open(room.state.plan)
 
+    def is_prepared(self, session_id: SessionId) -> bool:
+        return session_id in self._prepared
+
+    def plays(self, session_id: SessionId) -> bool:
+        return session_id in self._runs
+
     async def start(self, session_id: SessionId) -> None:
-        """Start a due session, or record that it was missed.  Does nothing if it is not due."""
+        """Start a due session, or record that it was missed; go on with one that is on air and plays nowhere.
+
+        Does nothing if it is neither.
+        """
         await self.prepare(session_id)
         room = await self._rooms.load(session_id)
         async with self._ports.db.transaction() as tx:
@@ -100,13 +112,16 @@ class Running:
             _log.error("session_missed", session=session_id, late_s=claim.late_s)
             self.over(room, claim.session)
         else:
-            _log.info("session_started", session=session_id, late_s=claim.late_s)
+            what = "session_resumed" if claim.late_s is None else "session_started"
+            _log.info(what, session=session_id, late_s=claim.late_s)
             await self._begin(room, claim)
 
     async def _claim(self, tx: Transaction, session_id: SessionId) -> Claim | None:
-        """Write the start of a due session, or that it was missed; None when it is not due."""
+        """Write the start of a due session, or that it was missed, or inherit it; None when not due."""
         session = await event_store.session(tx, session_id)
         now = self._ports.clock.now()
+        if session is not None and session.state is SessionState.ON_AIR and not self.plays(session_id):
+            return await self._inherit(tx, session)
         if session is None or session.state is not SessionState.SCHEDULED or session.starts_at > now:
             return None
         plan = await store.plan(tx, session_id) or NO_PLAN
@@ -120,18 +135,11 @@ class Running:
         await store.add_transport(tx, session_id, fence, row)
         return Claim(on_air, plan, row, fence, late_s)
 
-    async def resume(self, session: Session) -> None:
-        """Go on with a session that a process of before had started, from its last transport row."""
-        await self.prepare(session.session_id)
-        room = await self._rooms.load(session.session_id)
-        async with self._ports.db.transaction() as tx:
-            row = await store.last_transport(tx, session.session_id)
-            plan = await store.plan(tx, session.session_id) or NO_PLAN
-            fence = await store.claim_run(tx, session.session_id, self._ports.node.current())
-        if row is None:
-            raise RuntimeError("a session is on air without a transport row")
-        _log.info("session_resumed", session=session.session_id)
-        await self._begin(room, Claim(session, plan, row, fence, 0.0))
+    async def _inherit(self, tx: Transaction, session: Session) -> Claim:
+        """Own a session that a process of before had started, from its last transport row on."""
+        plan, row = await self._stored(tx, session.session_id)
+        fence = await store.claim_run(tx, session.session_id, self._ports.node.current())
+        return Claim(session, plan, row, fence, None)
 
     async def _begin(self, room: Room, claim: Claim) -> None:
         session, plan = claim.session, claim.plan
@@ -142,7 +150,8 @@ class Running:
         everyone = room.state.roster.everyone()
         self._ports.fanout.tell(everyone, SessionStateChanged(session.state, session.started_at))
         await run.programme.open(plan)
-        self._followed(room, run)
+        if self._runs.get(session.session_id) is run:  # nobody ended it meanwhile
+            self._followed(room, run)
 
     def _followed(self, room: Room, run: Run) -> None:
         """The state is as the last row says: play so, and tell."""

@@ -1,8 +1,10 @@
 """The scheduler: starts automated sessions when they are due by the database's clock.
 
-    look at the next start ──► far: sleep   near: prepare, sleep to the instant   due: start, each on its own
-          ▲                                                                             │
-          └───────────────── woken by a hint, or after POLL_S at the latest ◄───────────┘
+    look ──► near: prepare, sleep to the instant   due: start, each on its own   on air, not playing: resume
+      ▲                                                                             │
+      └──────────── woken by a hint, or after POLL_S at the latest ◄────────────────┘
+
+What was refused is seen to again a little later, for as long as it is due.
 
 Invariant: nothing starts early; that two look at once starts nothing twice (the claim is one transaction).
 """
@@ -15,7 +17,7 @@ from datetime import timedelta
 import structlog
 
 from room_server.errors import Refused
-from room_server.events.rules import RoomType
+from room_server.events.rules import SessionState, ToPlay
 from room_server.ids import SessionId
 from room_server.room.errands import Errands
 from room_server.room.ports import Ports
@@ -23,18 +25,19 @@ from room_server.room.running import Running
 
 _log = structlog.get_logger(__name__)
 
-POLL_S = 1.0
-"""How long a start that nobody hinted at may stay unseen; looking is most of what an idle server costs."""
+POLL_S = 0.2
+"""How long a start that nobody hinted at, or a step of the wall clock, may stay unseen."""
 AFTER_TROUBLE_S = 1.0
-PREPARE_S = 5.0
+PREPARE = timedelta(seconds=5)
 """How long before its start a session's files are opened."""
 
 
 class Scheduler:
     """One task; `hint` wakes it."""
 
-    def __init__(self, running: Running, ports: Ports, errands: Errands) -> None:
+    def __init__(self, running: Running, ports: Ports, errands: Errands, poll_s: float = POLL_S) -> None:
         self._running = running
+        self._poll_s = poll_s
         self._ports = ports
         self._errands = errands
         self._hint = asyncio.Event()
@@ -45,8 +48,7 @@ class Scheduler:
         self._hint.set()
 
     async def run(self) -> None:
-        """Resume what was on air, then start what becomes due, until cancelled."""
-        await self._resume()
+        """Look again and again, until cancelled."""
         while True:
             self._hint.clear()
             try:
@@ -60,30 +62,26 @@ class Scheduler:
             except TimeoutError:
                 continue
 
-    async def _resume(self) -> None:
-        for session in await self._ports.events.on_air():
-            if session.room_type is not RoomType.AUTOMATED:
-                continue
-            try:
-                await self._running.resume(session)
-            except Exception:
-                _log.exception("session_cannot_resume", session=session.session_id)
-
     async def look(self) -> float:
-        """Start what is due and prepare what is near; return in how many seconds to look again."""
-        next_start = await self._ports.events.next_start()
-        now = self._ports.clock.now()
-        if next_start is None or next_start - now > timedelta(seconds=PREPARE_S):
-            return POLL_S
-        wait_s = POLL_S
-        for session in await self._ports.events.due_sessions(now + timedelta(seconds=PREPARE_S)):
+        """See to what is on air, due or near; return in how many seconds to look again."""
+        now, sessions = await self._ports.events.to_play(PREPARE)
+        wait_s = self._poll_s
+        for session in sessions:
             left_s = (session.starts_at - now).total_seconds()
-            if left_s > 0:
+            due = left_s <= 0 or session.state is SessionState.ON_AIR
+            if not due:
                 wait_s = min(wait_s, left_s)
-            if session.session_id not in self._busy:
+            if self._is_left(session, due):
                 self._busy.add(session.session_id)
-                self._errands.send(self._see_to(session.session_id, left_s <= 0), "start a session")
+                self._errands.send(self._see_to(session.session_id, due), "start a session")
         return wait_s
+
+    def _is_left(self, session: ToPlay, due: bool) -> bool:
+        """Whether there is something to do for it that nobody does."""
+        session_id = session.session_id
+        if session_id in self._busy or self._running.plays(session_id):
+            return False
+        return due or not self._running.is_prepared(session_id)
 
     async def _see_to(self, session_id: SessionId, due: bool) -> None:
         try:
@@ -93,5 +91,10 @@ class Scheduler:
                 await self._running.prepare(session_id)
         except Refused as refused:
             _log.error("session_cannot_start", session=session_id, code=refused.code)
+            await asyncio.sleep(AFTER_TROUBLE_S)
+        except Exception:
+            _log.exception("session_cannot_start", session=session_id)
+            await asyncio.sleep(AFTER_TROUBLE_S)
         finally:
             self._busy.discard(session_id)
+            self.hint()  # what was being prepared may be due by now

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from room_server.errors import Refused
-from room_server.events.rules import ChatMode, RoomType, SessionState
+from room_server.events.rules import ChatMode, RoomType, SessionState, ToPlay
 from room_server.events.service import EventPlan, SessionPlan
 from room_server.ids import EventId, SessionId
 from tests.kit.clock import FakeClock
@@ -26,23 +27,26 @@ async def test_a_session_comes_back_as_it_was_planned(
     assert found.opens_at == found.starts_at - timedelta(minutes=15)
 
 
-async def test_an_automated_session_is_due_from_its_second_on_and_once(
+async def test_an_automated_session_is_to_play_from_its_second_on_until_it_is_over(
     timed_server: ServerUnderTest, clock: FakeClock
 ) -> None:
     events, database = timed_server.running.events, timed_server.running.database
     await timed_server.session(starts_in_s=-5, room_type=RoomType.LIVE)
     planned = await timed_server.session(starts_in_s=1_000, room_type=RoomType.AUTOMATED)
-    assert await events.next_start() == planned.starts_at
-    assert list(await events.due_sessions(planned.starts_at - timedelta(microseconds=1))) == []
-    assert [one.session_id for one in await events.due_sessions(planned.starts_at)] == [planned.session_id]
+    left = planned.starts_at - clock.now()
+    assert await events.to_play(left - timedelta(microseconds=1)) == (clock.now(), [])
+    to_play = ToPlay(planned.session_id, planned.starts_at, SessionState.SCHEDULED)
+    assert await events.to_play(left) == (clock.now(), [to_play])
 
     async with database.transaction() as tx:
         on_air = await events.set_state(tx, planned.session_id, SessionState.ON_AIR)
 
     assert on_air.started_at == clock.now()
-    assert list(await events.due_sessions(planned.starts_at)) == []
-    assert await events.next_start() is None
-    assert list(await events.on_air()) == [on_air]
+    assert await events.to_play(timedelta(0)) == (clock.now(), [replace(to_play, state=on_air.state)])
+
+    async with database.transaction() as tx:
+        await events.set_state(tx, planned.session_id, SessionState.ENDED)
+    assert await events.to_play(left) == (clock.now(), [])
 
 
 async def test_a_session_is_started_by_one_of_two(timed_server: ServerUnderTest) -> None:

@@ -152,24 +152,24 @@ class Storage(Database):
     """The real database, which refuses with `trouble` while the test says so."""
 
     trouble: str | None = None
+    reads = 0
     refused_writes = 0
 
     @asynccontextmanager
     async def transaction(self, place: Place = Place.ORDINARY) -> AsyncIterator[Transaction]:
-        self.refused_writes += self.trouble is not None
-        self._check()
+        if self.trouble is not None:
+            self.refused_writes += 1
+            raise Refused(self.trouble, 503)
         async with super().transaction(place) as tx:
             yield tx
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
-        self._check()
+        self.reads += 1
+        if self.trouble == "storage_away":  # a full disk can be read
+            raise Refused(self.trouble, 503)
         async with super().reading() as reading:
             yield reading
-
-    def _check(self) -> None:
-        if self.trouble is not None:
-            raise Refused(self.trouble, 503)
 
 
 class ThisNode:
