@@ -102,12 +102,13 @@ class Stage:
         return OnStage(member.person_id, member.name, place)
 
     def stood(self, one: OnStage) -> Stage:
-        """Return the stage with `one` in their place; who had kept it has lost it."""
+        """Return the stage with `one` in their place; who had kept it, or was back in it, has lost it."""
         if one in self.people:
             return self
         off = self.without(one.person_id)
+        people = tuple(other for other in off.people if other.place != one.place)
         kept = tuple(place for place in off.kept if place[1] != one.place)
-        return replace(off, people=(*off.people, one), kept=kept)
+        return replace(off, people=(*people, one), kept=kept)
 
     def entered(self, member: Admission) -> Stage:
         """Return the stage with `member` on it.  Raise `Refused` as `place_for`."""

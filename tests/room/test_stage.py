@@ -106,6 +106,16 @@ def test_a_full_stage_gives_the_place_of_whoever_is_longest_away() -> None:
     assert taken.back(one).is_on(one.person_id)
 
 
+def test_who_comes_back_as_their_place_is_given_away_has_lost_it() -> None:
+    one, two, three = (person(name, Role.HOST) for name in ("one", "two", "three"))
+    stage = OPEN.entered(one).entered(two).entered(three).away(one.person_id)
+    given = stage.place_for(HAL)
+
+    stage = stage.back(come_back(one)).stood(given)
+
+    assert {who.person_id: who.place for who in stage.people} == {"two": 2, "three": 3, HAL.person_id: 1}
+
+
 def test_a_participant_who_was_on_the_stage_publishes_as_they_come_back() -> None:
     invited = replace(OPEN, invited=frozenset({ANN.person_id}))
     assert replace(invited.entered(ANN).away(ANN.person_id), invited=frozenset()).may_publish(ANN)

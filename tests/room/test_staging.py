@@ -214,6 +214,25 @@ async def test_a_place_given_to_somebody_else_is_theirs_after_a_crash_too(here: 
     assert on_stage == {"A": 1, "C": 3, "D": 2}
 
 
+async def test_who_comes_back_as_their_place_is_given_away_finds_it_taken(here: World) -> None:
+    session = await here.session()
+    a, b, c, d = [await here.join(session.session_id, name, Role.HOST) for name in ("A", "B", "C", "D")]
+    for one in (a, b, c):
+        await here.rooms.staging.enter(one)
+    await here.leave(a)
+    back = await here.sit(a.link_id, session.session_id)
+
+    here.db.before_commit = lambda: here.enter(back)
+    await here.rooms.staging.enter(d)
+
+    assert {one.name: one.place for one in room_of(here, session).state.stage.people} == {
+        "B": 2,
+        "C": 3,
+        "D": 1,
+    }
+    assert [one.name for one in stage_as_told(here, back).on_stage] == ["B", "C", "D"]
+
+
 async def test_who_lost_the_seat_does_not_enter_nor_leave_the_stage_by_the_old_connection(
     here: World,
 ) -> None:

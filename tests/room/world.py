@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -149,9 +149,13 @@ class KeptNotices:
 
 
 class Storage(Database):
-    """The real database, which refuses with `trouble` while the test says so."""
+    """The real database, which refuses with `trouble` while the test says so.
+
+    `before_commit` happens once, when the next transaction has written everything.
+    """
 
     trouble: str | None = None
+    before_commit: Callable[[], Awaitable[object]] | None = None
     reads = 0
     refused_writes = 0
 
@@ -162,6 +166,9 @@ class Storage(Database):
             raise Refused(self.trouble, 503)
         async with super().transaction(place) as tx:
             yield tx
+            happening, self.before_commit = self.before_commit, None
+            if happening is not None:
+                await happening()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
