@@ -241,8 +241,16 @@ class Access:
             link = await store.link_of_person(tx, session_id, person_id)
             if link is None:
                 raise Refused("unknown_person", 404)
-            await store.remove_person(tx, link.link_id, by)
-            displaced = await self._free(tx, link.link_id)
+            displaced = await self.remove_in(tx, link, by)
+        await self.close_removed(link, displaced)
+
+    async def remove_in(self, tx: Transaction, link: Link, by: PersonId) -> ConnectionId | None:
+        """Remove a link's person within the caller's transaction; return the connection to close after it."""
+        await store.remove_person(tx, link.link_id, by)
+        return await self._free(tx, link.link_id)
+
+    async def close_removed(self, link: Link, displaced: ConnectionId | None) -> None:
+        """Close the connection that `remove_in` returned."""
         await self._close(link.link_id, displaced, Removed(ClosingReason.REMOVED))
 
     async def close_session(self, session_id: SessionId, reason: ClosingReason) -> None:

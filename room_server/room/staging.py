@@ -24,7 +24,7 @@ from media.engine import (
     TrackStarted,
 )
 from room_server.access import store as access_store
-from room_server.access.rules import Admission
+from room_server.access.rules import Admission, Link
 from room_server.errors import Refused
 from room_server.ids import PersonId
 from room_server.room import store
@@ -33,6 +33,7 @@ from room_server.room.permissions import Action, is_team, require, require_over
 from room_server.room.ports import Ports
 from room_server.room.rooms import Rooms
 from room_server.room.stage import Stage
+from room_server.storage import Transaction
 
 _log = structlog.get_logger(__name__)
 
@@ -132,12 +133,10 @@ class Staging:
     async def leave(self, who: Admission, person_id: PersonId | None) -> None:
         """Step off the stage, or send `person_id` off it.  A participant's invitation ends.
 
-        Raise `Refused`: not_allowed, seat_moved.
+        Raise `Refused`: not_allowed, unknown_person, seat_moved.
         """
         room = self._rooms.of(who)
         leaving = who.person_id if person_id is None else person_id
-        if leaving != who.person_id:
-            require(who, Action.INVITE)
         await self._step_off(who, leaving)
         self._restage(room, room.state.stage.dismissed(leaving))
 
@@ -158,6 +157,8 @@ class Staging:
     async def _step_off(self, who: Admission, leaving: PersonId) -> None:
         async with self._ports.db.transaction() as tx:
             await self._ports.seats.check_holds(tx, who)
+            if leaving != who.person_id:
+                await _link_below(tx, who, Action.INVITE, leaving)
             await store.step_off(tx, who.session_id, leaving)
 
     async def mute(self, who: Admission, person_id: PersonId) -> None:
@@ -176,17 +177,14 @@ class Staging:
         require(who, Action.REMOVE)
         if person_id == who.person_id:
             raise Refused("not_yourself")
-        self._rooms.of(who)
+        room = self._rooms.of(who)
         async with self._ports.db.transaction() as tx:
             await self._ports.seats.check_holds(tx, who)
-            link = await access_store.link_of_person(tx, who.session_id, person_id)
-            if link is None:
-                raise Refused("unknown_person", 404)
-            require_over(who, Action.REMOVE, link.role)
+            link = await _link_below(tx, who, Action.REMOVE, person_id)
             await store.step_off(tx, who.session_id, person_id)
-        room = self._rooms.of(who)
+            displaced = await self._ports.seats.remove_in(tx, link, who.person_id)
         self._restage(room, room.state.stage.dismissed(person_id))
-        await self._ports.seats.remove_person(who.session_id, person_id, who.person_id)
+        await self._ports.seats.close_removed(link, displaced)
 
     async def _mute(self, who: Admission, person_id: PersonId, *, muted: bool) -> None:
         require(who, Action.MUTE)
@@ -207,6 +205,16 @@ class Staging:
     def _restage(self, room: Room, stage: Stage) -> None:
         room.state = replace(room.state, stage=stage)
         room.refresh_stage()
+
+
+async def _link_below(tx: Transaction, who: Admission, action: Action, person_id: PersonId) -> Link:
+    """Return the link of somebody, here or not, to whom `who` may do `action`."""
+    require(who, action)
+    link = await access_store.link_of_person(tx, who.session_id, person_id)
+    if link is None:
+        raise Refused("unknown_person", 404)
+    require_over(who, action, link.role)
+    return link
 
 
 def _member(room: Room, person_id: PersonId) -> Admission:

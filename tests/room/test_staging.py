@@ -6,7 +6,7 @@ import pytest
 
 from media.engine import GoneReason, Kind, PeerGone, PeerId, Publishing, TrackEnded, TrackId, TrackStarted
 from room_server.access import store as access_store
-from room_server.access.rules import Admission, Role
+from room_server.access.rules import Admission, ClosingReason, Removed, Role
 from room_server.errors import Refused
 from room_server.events.rules import RoomType
 from room_server.room.course import HandBack
@@ -266,16 +266,62 @@ async def test_leaving_the_stage_ends_a_participants_invitation(here: World) -> 
         await here.rooms.staging.enter(ann)
 
 
-async def test_a_moderator_sends_somebody_off_the_stage_and_a_participant_does_not(here: World) -> None:
+async def test_a_moderator_sends_participants_and_moderators_off_the_stage_and_no_host(here: World) -> None:
     session = await here.session()
     ann = await here.join(session.session_id, "Ann")
     hal = await here.join(session.session_id, "Hal", Role.HOST)
-    await here.rooms.staging.enter(hal)
-    with pytest.raises(Refused, match="not_allowed"):
-        await here.rooms.staging.leave(ann, hal.person_id)
     zoe = await here.join(session.session_id, "Zoe", Role.MODERATOR)
-    await here.rooms.staging.leave(zoe, hal.person_id)
-    assert stage_as_told(here, ann).on_stage == ()
+    yan = await here.join(session.session_id, "Yan", Role.MODERATOR)
+    await here.rooms.staging.invite(zoe, ann.person_id)
+    for one in (ann, hal, yan):
+        await here.rooms.staging.enter(one)
+
+    for who, whom in ((ann, yan), (ann, hal), (zoe, hal)):
+        with pytest.raises(Refused, match="not_allowed"):
+            await here.rooms.staging.leave(who, whom.person_id)
+    for whom in (ann, yan):
+        await here.rooms.staging.leave(zoe, whom.person_id)
+
+    assert [one.person_id for one in stage_as_told(here, ann).on_stage] == [hal.person_id]
+
+
+async def test_a_place_kept_for_somebody_away_is_taken_from_them_and_nobody_unknown_is_sent_off(
+    here: World,
+) -> None:
+    session = await here.session()
+    other = await here.join((await here.session()).session_id, "Other")
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.invite(hal, ann.person_id)
+    await here.rooms.staging.enter(ann)
+    await here.leave(ann)
+
+    await here.rooms.staging.leave(hal, ann.person_id)
+    with pytest.raises(Refused, match="unknown_person"):
+        await here.rooms.staging.leave(hal, other.person_id)
+
+    assert room_of(here, session).state.stage.kept == ()
+
+
+async def test_a_removal_is_stored_at_once_before_anybody_is_told(here: World) -> None:
+    """ROOM-2: under the fence of who removes."""
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.invite(hal, ann.person_id)
+    await here.rooms.staging.enter(ann)
+
+    async def no_more_writes() -> None:
+        here.db.trouble = "storage_full"
+
+    here.db.before_commit = no_more_writes
+    await here.rooms.staging.remove(hal, ann.person_id)
+
+    assert here.closed == [(ann.connection_id, Removed(ClosingReason.REMOVED))]
+    assert stage_as_told(here, hal).on_stage == ()
+    here.db.trouble = None
+    with pytest.raises(Refused, match="removed"):
+        await here.sit(ann.link_id, session.session_id)
 
 
 async def test_muting_silences_at_the_server_and_lasts(here: World) -> None:
