@@ -214,14 +214,17 @@ def skip_to(plan: Plan, row: TransportRow, item_id: str, by_name: str, now: date
 def extend_buffer(
     plan: Plan, row: TransportRow, seconds: float, by_name: str, now: datetime
 ) -> tuple[Plan, TransportRow]:
-    """Lengthen the buffer of the present item.  Raise `Refused` no_buffer between items."""
+    """Lengthen the buffer of the present item.  Raise `Refused` no_buffer between items.
+
+    A pause stays the one that it is: whose, and since when.
+    """
     position_s = row.position_at(now)
     item = rules.where(plan.timeline, position_s).item
     if item is None:
         raise Refused("no_buffer")
     longer = Plan(plan.version + 1, rules.extend_buffer(plan.timeline, item.item_id, seconds), plan.ctas)
-    name = row.by_name if row.motion is Motion.PAUSED else by_name
-    return longer, TransportRow(row.seq + 1, now, position_s, row.motion, Cause.EXTEND, name)
+    at, name = (row.at, row.by_name) if row.motion is Motion.PAUSED else (now, by_name)
+    return longer, TransportRow(row.seq + 1, at, position_s, row.motion, Cause.EXTEND, name)
 
 
 def end(row: TransportRow, by_name: str | None, now: datetime) -> TransportRow:

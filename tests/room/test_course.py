@@ -117,6 +117,15 @@ def test_a_pause_stays_a_pause_and_keeps_its_host_when_the_buffer_grows() -> Non
     assert (row.motion, row.position_s, row.by_name) == (Motion.PAUSED, 62.0, "Hal")
 
 
+def test_a_buffer_that_grows_in_a_pause_does_not_change_where_the_session_would_be() -> None:
+    """AUT-19."""
+    paused = course.take_over(START, "Hal", NOON + after(20))
+    plan, row = course.extend_buffer(PLAN, paused, 30, "Zoe", NOON + after(35))
+    back = course.hand_back(row, HandBack.SCHEDULED, "Hal", NOON + after(50))
+    assert back.position_at(NOON + after(50)) == 50.0
+    assert course.position(plan, back, NOON + after(50)).item_id == "one"
+
+
 def test_a_cta_shows_at_its_time_and_when_a_host_launches_it() -> None:
     """ROOM-7, AUT-16."""
     launch = Launch(MORE.cta_id, NOON + after(55), NOON + after(85))
