@@ -17,6 +17,7 @@ import pytest
 from room_server.access.rules import Link, Role
 from room_server.cluster.lease import Lease
 from room_server.ids import NodeId
+from tests.kit.patience import PATIENCE_S
 from tests.kit.server import start_server
 from tests.signaling.raw_client import RawClient
 
@@ -37,7 +38,7 @@ async def process(data_dir: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proc
         sys.executable, "-m", "room_server.cli", "serve", env=environment, stderr=asyncio.subprocess.PIPE
     )
     try:
-        yield child, await asyncio.wait_for(_url(child), 30)
+        yield child, await asyncio.wait_for(_url(child), PATIENCE_S)
     finally:
         if child.returncode is None:
             child.kill()
@@ -117,7 +118,7 @@ async def test_sigterm_ends_the_server_cleanly(tmp_path: Path) -> None:
     async with process(data_dir) as (child, url):
         assert await join(url, token, "a-laptop") == (200, "taken")
         child.terminate()
-        assert await asyncio.wait_for(child.wait(), 15) == 0
+        assert await asyncio.wait_for(child.wait(), PATIENCE_S) == 0
 
 
 async def test_a_second_process_on_the_same_data_folder_is_refused(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ async def test_a_second_process_on_the_same_data_folder_is_refused(tmp_path: Pat
             env=os.environ | {"ROOM_DATA_DIR": str(data_dir), "ROOM_PORT": "0", "LC_ALL": "C"},
             stderr=asyncio.subprocess.PIPE,
         )
-        _, said = await asyncio.wait_for(second.communicate(), 30)
+        _, said = await asyncio.wait_for(second.communicate(), PATIENCE_S)
 
         assert second.returncode == 1
         assert f"in use by another server (process {child.pid})" in said.decode()

@@ -15,6 +15,7 @@ from room_server.errors import Refused
 from room_server.events.rules import SessionState
 from room_server.ids import ConnectionId, PersonId
 from tests.kit.clock import FakeClock
+from tests.kit.patience import PATIENCE_S
 from tests.kit.server import ServerUnderTest, start_server
 
 
@@ -156,12 +157,12 @@ async def test_the_old_connection_is_closed_before_the_new_one_gets_its_ticket(
     moving = asyncio.create_task(
         access.take_seat(server.token(link), "a-phone", TakeOver.MOVE, "Safari on iPhone")
     )
-    await asyncio.wait_for(sockets.called.wait(), 5)
+    await asyncio.wait_for(sockets.called.wait(), PATIENCE_S)
 
     assert not moving.done(), "no ticket while the old connection lives"
     assert not await access.holds(old), "yet nothing more is written for it"
     sockets.finish.set()
-    taken = await asyncio.wait_for(moving, 5)
+    taken = await asyncio.wait_for(moving, PATIENCE_S)
     assert sockets.closed == [old.connection_id]
     moved = sockets.told[0][1]
     assert isinstance(moved, SeatMovedTo)
@@ -176,15 +177,15 @@ async def test_a_third_device_waits_for_the_first_to_close_too(server: ServerUnd
     sockets = Sockets(access)
     sockets.finish.clear()
     second = asyncio.create_task(access.take_seat(server.token(link), "a-phone", TakeOver.MOVE, "a phone"))
-    await asyncio.wait_for(sockets.called.wait(), 5)
+    await asyncio.wait_for(sockets.called.wait(), PATIENCE_S)
     sockets.called.clear()
 
     third = asyncio.create_task(access.take_seat(server.token(link), "a-tablet", TakeOver.MOVE, "a tablet"))
-    await asyncio.wait_for(sockets.called.wait(), 5)
+    await asyncio.wait_for(sockets.called.wait(), PATIENCE_S)
 
     assert not third.done()
     sockets.finish.set()
-    overtaken, taken = await asyncio.wait_for(asyncio.gather(second, third), 5)
+    overtaken, taken = await asyncio.wait_for(asyncio.gather(second, third), PATIENCE_S)
     assert first.connection_id in sockets.closed
     assert await refusal_of(overtaken.ticket, access) == "ticket_invalid"
     assert (await access.redeem(taken.ticket)).fence == first.fence + 2
@@ -196,7 +197,7 @@ async def test_a_press_that_is_given_up_still_closes_the_old_connection(server: 
     sockets = Sockets(access)
     sockets.finish.clear()
     moving = asyncio.create_task(access.take_seat(server.token(link), "a-phone", TakeOver.MOVE, "a phone"))
-    await asyncio.wait_for(sockets.called.wait(), 5)
+    await asyncio.wait_for(sockets.called.wait(), PATIENCE_S)
 
     moving.cancel()
     with pytest.raises(asyncio.CancelledError):

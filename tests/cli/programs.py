@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-READY_WITHIN_S = 60.0
+from tests.kit.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ async def run(*arguments: str, folder: Path, **variables: str) -> Done:
     """Run `room-server` to its end in `folder`."""
     child = await start(arguments, folder, variables)
     try:
-        out, err = await asyncio.wait_for(child.communicate(), READY_WITHIN_S)
+        out, err = await asyncio.wait_for(child.communicate(), PATIENCE_S)
     finally:
         if child.returncode is None:
             child.kill()
@@ -50,7 +50,7 @@ class Demo:
 
     async def stop(self, number: signal.Signals = signal.SIGINT) -> Done:
         self.child.send_signal(number)
-        out, err = await asyncio.wait_for(self.child.communicate(), READY_WITHIN_S)
+        out, err = await asyncio.wait_for(self.child.communicate(), PATIENCE_S)
         assert self.child.returncode is not None
         return Done(self.child.returncode, out.decode(), err.decode())
 
@@ -61,7 +61,7 @@ async def demo(*arguments: str, folder: Path, **variables: str) -> AsyncIterator
     child = await start(("demo", "--json", "--port", "0", "--udp-port", "0", *arguments), folder, variables)
     assert child.stdout is not None
     try:
-        line = await asyncio.wait_for(child.stdout.readline(), READY_WITHIN_S)
+        line = await asyncio.wait_for(child.stdout.readline(), PATIENCE_S)
         assert line, (await child.communicate())[1].decode()
         yield Demo(child, json.loads(line))
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from selenium.webdriver.support.select import Select
 
 from tests.flows.browsers import Tab
+from tests.kit.patience import PATIENCE_S
 
 FILM = "document.querySelector('[data-testid=film]')"
 
@@ -19,7 +20,7 @@ def in_the_room(tab: Tab) -> None:
     tab.until("the room", lambda: tab.run("return document.querySelector('[data-testid=count]') !== null"))
 
 
-def film_moves(tab: Tab, timeout_s: float = 30) -> None:
+def film_moves(tab: Tab, timeout_s: float = PATIENCE_S) -> None:
     """Wait until the programme's picture moves."""
     moves(tab, FILM, timeout_s)
 
@@ -56,12 +57,12 @@ def count(tab: Tab) -> str:
     return str(tab.run("return document.querySelector('[data-testid=count]').innerText"))
 
 
-def stage_is_seen(tab: Tab, timeout_s: float = 30) -> None:
+def stage_is_seen(tab: Tab, timeout_s: float = PATIENCE_S) -> None:
     """Wait until a stage tile's picture moves."""
     moves(tab, "document.querySelector('[data-testid=stage-tile] video')", timeout_s)
 
 
-def stage_is_heard(tab: Tab, timeout_s: float = 20) -> float:
+def stage_is_heard(tab: Tab, timeout_s: float = PATIENCE_S) -> float:
     """Listen to everything but the film until something sounds; return its loudness (root mean square)."""
     script = """
       const done = arguments[0];

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-READY_S = 30.0
+from tests.kit.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Demo:
     def _first_line(self) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], READY_S)
+        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
         line = self._process.stdout.readline() if readable else ""
         assert line.startswith("{"), f"the server did not come up; its log: {self.log()[-2000:]}"
         return line
@@ -94,7 +94,7 @@ class Demo:
             return 0
         if self._process.poll() is None:
             self._process.send_signal(how)
-        code = self._process.wait(timeout=20)
+        code = self._process.wait(timeout=PATIENCE_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-READY_S = 10.0
+from tests.kit.patience import PATIENCE_S
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def sound_device(folder: Path) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + PATIENCE_S
         while not socket.exists():
             assert process.poll() is None, "pulseaudio ended at once"
             assert time.monotonic() < deadline, "pulseaudio did not come up"
@@ -47,4 +47,4 @@ def sound_device(folder: Path) -> Iterator[None]:
     finally:
         os.environ.pop("PULSE_SERVER", None)
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)

@@ -38,7 +38,7 @@ def test_chat_runs_open_moderated_reply_later_and_closed(demo: Callable[..., Dem
     say(alice, "Something rude")
     host.see("Something rude")
     host.press("Reject")
-    alice.see("Not published", 15)
+    alice.see("Not published")
     assert not bob.sees("Something rude")
 
     set_mode(host, "reply_later")

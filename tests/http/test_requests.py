@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from room_server.access import store
 from room_server.http.health import Phase
+from tests.kit.patience import PATIENCE_S
 from tests.kit.server import ServerUnderTest, start_server
 
 JSON = {"Content-Type": "application/json"}
@@ -112,7 +113,7 @@ async def test_bytes_that_are_no_request_do_not_disturb_the_others(server: Serve
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(bytes_)
         writer.write_eof()
-        assert b" 200 " not in await asyncio.wait_for(reader.read(), 10)
+        assert b" 200 " not in await asyncio.wait_for(reader.read(), PATIENCE_S)
         writer.close()
         await writer.wait_closed()
     assert (await server.ask("GET", "/healthz")).status == 200

@@ -16,6 +16,7 @@ from playback.demo_film import DemoFilms, demo_timeline
 from playback.player import AHEAD_NS, CATCH_UP_NS, Player
 from playback.source import AssetMissing, Frame, PreparedFile, Track
 from playback.timeline import MediaItem, Timeline, extend_buffer
+from tests.kit.patience import PATIENCE_S
 from tests.playback.reading import decode_video, times_of
 from tests.playback.stage import CODECS, TWO_FILMS, VIDEO, Stage
 from tests.playback.synthetic import FPS, GROUP, FakeClock, RecordingSink
@@ -288,11 +289,11 @@ async def test_its_own_loop_plays_until_it_is_closed(files: dict[str, PreparedFi
     player = Player(files, sink, time.monotonic_ns)
     running = asyncio.create_task(player.run())
     player.follow(TWO_FILMS, Transport(Motion.RUNNING, 0.0, time.monotonic_ns() + 300_000_000))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(sink.last("opus")) < 60:  # noqa: ASYNC110 - the sink is what the test watches
             await asyncio.sleep(0.02)
     await player.close()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE_S)
     assert sink.lots[-1] == []
 
 

@@ -20,6 +20,7 @@ from playback.prepare import prepare
 from playback.prepare_child import Task
 from playback.prepared import FILE, Prepared, PrepareRefused
 from playback.source import PreparedFile
+from tests.kit.patience import PATIENCE_S
 from tests.playback import media_files
 from tests.playback.media_files import Film
 from tests.playback.preparing import LIMITS, Progress, refusal, written
@@ -43,7 +44,7 @@ async def test_a_cancelled_preparation_kills_its_child_and_leaves_nothing(
 ) -> None:
     progress = Progress()
     task = asyncio.create_task(prepare(long_film, tmp_path / "out", LIMITS, progress))
-    await asyncio.wait_for(progress.began.wait(), 20)
+    await asyncio.wait_for(progress.began.wait(), PATIENCE_S)
     assert len(children()) == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -139,7 +140,7 @@ def test_the_child_dies_with_its_server(long_film: Path, tmp_path: Path) -> None
         server.stdout.readline()
         (child,) = psutil.Process(server.pid).children()
         server.send_signal(signal.SIGKILL)
-    gone, alive = psutil.wait_procs([child], timeout=10)
+    gone, alive = psutil.wait_procs([child], timeout=PATIENCE_S)
     assert (gone, alive) == ([child], [])
 
 

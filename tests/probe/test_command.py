@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.kit.patience import PATIENCE_S
 from tests.probe.film import FilmPicture, FilmSound
 from tests.probe.outside_room import OutsideRoom, opened
 
@@ -25,7 +26,7 @@ async def run(link: str, output: str) -> tuple[int, str, str]:
         sys.executable, "-c", RUN, link, output,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

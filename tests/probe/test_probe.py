@@ -12,6 +12,7 @@ from aiortc import MediaStreamTrack
 
 from room_server.probe import ProbeRefused, TakeOver, Viewer, probe
 from signaling import wire
+from tests.kit.patience import PATIENCE_S
 from tests.probe.film import FilmPicture, FilmSound
 from tests.probe.outside_room import OutsideRoom, Payload, opened, position, wired
 
@@ -84,7 +85,7 @@ async def test_a_session_that_starts_during_the_visit_is_measured_from_its_start
     room.tracks = lambda: (FilmPicture(started_at.timestamp()), FilmSound(started_at.timestamp()))
     async with opened(room):
         visit = asyncio.create_task(probe(f"{room.url}/a/token", seconds=5))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await room.asked_for_media.wait()
             told = wired(wire.SessionStateChanged, state="on_air", started_at=started_at)
             await room.tell("session.state", told)
@@ -166,7 +167,7 @@ async def test_a_lost_seat_ends_the_visit_and_says_why(event: str, payload: Payl
     """ROOM-2"""
     async with opened(OutsideRoom(started_at=started_ago(1))) as room:
         visit = asyncio.create_task(probe(f"{room.url}/a/token", seconds=60))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await room.asked_for_media.wait()
             await room.tell(event, payload)
             seen = await visit
@@ -195,7 +196,7 @@ async def test_a_viewer_may_publish() -> None:
     ):
         await viewer.join()
         await viewer.watch(publish=(FilmPicture(time.time()), FilmSound(time.time())))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             kinds = {(await track.recv(), track.kind)[1] for track in room.published[-2:]}
     assert kinds == {"audio", "video"}
 

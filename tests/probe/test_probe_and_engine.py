@@ -13,6 +13,7 @@ import pytest
 
 from media.engine import Engine, EngineConfig, EngineEvent, Publishing, RoomKey, TrackStarted
 from room_server.probe import Viewer, probe
+from tests.kit.patience import PATIENCE_S
 from tests.probe.film import FilmPicture, FilmSound
 from tests.probe.outside_room import OutsideRoom, opened
 from tests.probe.programme import Programme
@@ -35,7 +36,7 @@ class Stage:
             self.changed.set()
 
     async def tracks(self, count: int) -> list[TrackStarted]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.started) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -64,7 +65,7 @@ async def test_the_programme_is_seen_and_heard_at_its_place(stage: Stage) -> Non
     programme = Programme(source.write, time.monotonic_ns() - round(SINCE_S * 1e9))
     async with opened(stage.room()) as room:
         playing = asyncio.create_task(programme.run())
-        await asyncio.wait_for(programme.second_group.wait(), 10)
+        await asyncio.wait_for(programme.second_group.wait(), PATIENCE_S)
         seen = await probe(f"{room.url}/a/one", seconds=6)
         playing.cancel()
         with suppress(asyncio.CancelledError):
@@ -92,7 +93,7 @@ async def test_what_one_publishes_another_sees_in_the_slot_of_the_layout(stage: 
         await guest.watch()
         stage.engine.set_layout(ROOM, [None, by_kind["audio"]], [None, by_kind["video"]])
         pictures, sounds = guest.videos[1], guest.audios[1]
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             await pictures.frames.reach(30)
             await sounds.frames.reach(50)
     assert guest.videos[0].frames.count == guest.audios[0].frames.count == 0

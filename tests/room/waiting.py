@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-WITHIN_S = 5.0
+from tests.kit.patience import PATIENCE_S
 
 
-async def until(condition: Callable[[], bool], within_s: float = WITHIN_S) -> None:
+async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     """Return as soon as `condition` holds; fail when it does not within `within_s` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s

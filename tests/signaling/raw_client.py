@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.kit.patience import PATIENCE_S
 from tests.room.waiting import until
 
 NAMESPACE = "/room"
@@ -55,7 +56,7 @@ class RawClient:
         client = await cls.open(url, headers)
         await client.send_text(f"40{NAMESPACE},{json.dumps({'ticket': ticket})}")
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await client._connected
         except ConnectRefused:
             await client.close()
@@ -68,7 +69,7 @@ class RawClient:
         self._acks[number] = asyncio.get_running_loop().create_future()
         arguments = [event] if payload is None else [event, payload]
         await self.send_text(f"42{NAMESPACE},{number}{json.dumps(arguments)}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._acks[number]
 
     async def send_text(self, text: str) -> None:
@@ -77,7 +78,7 @@ class RawClient:
     def told(self, event: str) -> list[Any]:
         return [payload for name, payload in self.notices if name == event]
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         await until(condition, within_s)
 
     async def until_told(self, event: str) -> Any:

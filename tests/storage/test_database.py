@@ -14,6 +14,7 @@ from sqlalchemy import Column, Integer, Table, insert, select, text
 from room_server.errors import Refused
 from room_server.storage import Database, Instant, Place, metadata
 from tests.kit.clock import FakeClock
+from tests.kit.patience import PATIENCE_S
 
 notes = Table(
     "test_note",
@@ -72,7 +73,7 @@ async def test_what_is_cancelled_leaves_no_trace_and_frees_the_turn(database: Da
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    async with asyncio.timeout(5), database.transaction() as tx:
+    async with asyncio.timeout(PATIENCE_S), database.transaction() as tx:
         await tx.execute(insert(notes).values(id=2))
     assert await ids(database) == [2]
 
@@ -80,7 +81,7 @@ async def test_what_is_cancelled_leaves_no_trace_and_frees_the_turn(database: Da
 async def test_a_reading_sees_one_moment_and_waits_for_no_writer(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.execute(insert(notes).values(id=1))
-        async with asyncio.timeout(5), database.reading() as reading:
+        async with asyncio.timeout(PATIENCE_S), database.reading() as reading:
             assert (await reading.execute(select(notes.c.id))).all() == []
 
     async with database.reading() as reading:
@@ -126,7 +127,7 @@ async def test_one_who_gives_up_waiting_passes_the_turn_on(database: Database) -
         patient = asyncio.create_task(_touch(database))
         await asyncio.sleep(0)
         given_up.cancel()
-    await asyncio.wait_for(patient, 5)
+    await asyncio.wait_for(patient, PATIENCE_S)
 
 
 async def _touch(database: Database) -> None:
@@ -140,7 +141,7 @@ async def test_a_turn_given_and_cancelled_in_one_step_is_passed_on(database: Dat
         patient = asyncio.create_task(_touch(database))
         await asyncio.sleep(0)
     unlucky.cancel()  # its turn has been given, and it has not run since
-    await asyncio.wait_for(patient, 5)
+    await asyncio.wait_for(patient, PATIENCE_S)
 
 
 async def test_the_database_tells_the_time_of_its_clock(database: Database, clock: FakeClock) -> None:

@@ -16,6 +16,7 @@ from room_server.errors import Refused
 from room_server.storage import Database, migrate
 from room_server.storage.migrate import known_revisions
 from room_server.storage.upgrade_process import upgrade_apart
+from tests.kit.patience import PATIENCE_S
 
 OURS = """
 import asyncio, sys
@@ -54,7 +55,7 @@ async def test_a_new_file_gets_its_tables_and_the_caller_never_meets_alembic(tmp
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", OURS, str(path), stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await asyncio.wait_for(child.communicate(), 30)
+    said, _ = await asyncio.wait_for(child.communicate(), PATIENCE_S)
     assert (child.returncode, said.decode().strip()) == (0, "False")
     assert revision(path) == known_revisions()[-1]
 
