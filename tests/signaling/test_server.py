@@ -18,15 +18,19 @@ from room_server.events.service import Events
 from room_server.ids import MessageId, PersonId, SessionId
 from room_server.room.chat import Message, MessageState
 from room_server.room.notices import MessagePublished
+from room_server.room.watch import LOOK_EVERY_S
 from room_server.storage import Database
 from signaling.fanout import MOST_BEHIND
 from signaling.server import Patience
 from signaling.tables import REQUESTS
-from signaling.wire import Snapshot
+from signaling.wire import PING_TIMEOUT_S, Snapshot
+from tests.kit.patience import PATIENCE_S
 from tests.room.waiting import until
 from tests.room.world import NOON, on_air
 from tests.signaling.raw_client import NAMESPACE, ConnectRefused, RawClient
 from tests.signaling.served import Served, served
+
+NEVER_S = 3_600
 
 
 async def test_a_ticket_admits_once_and_the_snapshot_comes_first(here: Served) -> None:
@@ -87,9 +91,11 @@ async def test_an_ordinary_client_library_is_understood(here: Served) -> None:
         namespaces=["/room"],
         auth={"ticket": await here.ticket(link)},
     )
-    event, _ = await asyncio.wait_for(told.get(), 5)
+    event, _ = await asyncio.wait_for(told.get(), PATIENCE_S)
     assert event == "room.snapshot"
-    answer = await client.call("chat.post", {"key": "k", "text": "Hello"}, namespace="/room", timeout=5)
+    answer = await client.call(
+        "chat.post", {"key": "k", "text": "Hello"}, namespace="/room", timeout=PATIENCE_S
+    )
     assert answer["ok"]["text"] == "Hello"
     await client.disconnect()
 
@@ -216,22 +222,26 @@ async def test_the_seat_is_free_once_the_socket_is_gone(here: Served) -> None:
     assert seat.connection_id is None
 
 
-async def test_a_removed_person_hears_it_and_is_out_within_a_second(here: Served) -> None:
-    """ROOM-7."""
-    session = await here.world.session()
-    link = await here.link(session, "Ann")
-    ann = await here.connect(link)
-    await ann.request("media.offer", {"sdp": "v=0"})
-    zoe = await here.join(session, "Zoe", Role.MODERATOR)
+async def test_a_removed_person_hears_it_and_is_out_before_the_removal_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    """ROOM-7: no time-out is waited for, and closing may take no more than half of the second promised."""
+    assert Patience().close_s <= 0.5
+    async with served(tmp_path, Patience(close_s=NEVER_S)) as here:
+        session = await here.world.session()
+        link = await here.link(session, "Ann")
+        ann = await here.connect(link)
+        await ann.request("media.offer", {"sdp": "v=0"})
+        zoe = await here.join(session, "Zoe", Role.MODERATOR)
 
-    async with asyncio.timeout(1):
         answer = await zoe.request("person.remove", {"person_id": link.person_id})
-        await ann.until(ann.disconnected.is_set)
 
-    assert answer == {"ok": {}}
-    assert ann.notices[-1] == ("seat.removed", {"reason": "removed"})
-    assert not here.world.media.peers
-    assert (await zoe.until_told("room.person"))["here"] is False
+        assert answer == {"ok": {}}
+        assert not here.world.media.peers
+        assert [member.name for member in _members(here, session.session_id)] == ["Zoe"]
+        await ann.until(ann.disconnected.is_set)
+        assert ann.notices[-1] == ("seat.removed", {"reason": "removed"})
+        assert (await zoe.until_told("room.person"))["here"] is False
 
 
 async def test_the_end_is_acknowledged_told_and_closes_everyone(here: Served) -> None:
@@ -307,26 +317,27 @@ async def test_who_floods_is_cut_off(here: Served) -> None:
     assert (await bob.request("chat.post", {"key": "k", "text": "Still here"}))["ok"]
 
 
-async def test_a_reader_that_stops_reading_is_cut_off_and_nobody_waits(here: Served) -> None:
+async def test_a_reader_that_stops_reading_is_cut_off_and_nobody_waits(tmp_path: Path) -> None:
     """Slow consumers are bounded: what waits for one reader, and what waits for nobody."""
-    session = await here.world.session()
-    ann = await here.join(session, "Ann")
-    slow = await here.join(session, "Slow")
-    slow._reading.cancel()
-    here_now = _members(here, session.session_id)
-    to_slow = [member.connection_id for member in here_now if member.name == "Slow"]
     told = MessagePublished(
         Message(MessageId("m"), PersonId("p"), "Ann", False, "x" * 20_000, MessageState.PUBLISHED, NOON)
     )
+    async with served(tmp_path, Patience(ping_timeout_s=NEVER_S)) as here:
+        session = await here.world.session()
+        ann = await here.join(session, "Ann")
+        slow = await here.join(session, "Slow")
+        slow._reading.cancel()
+        here_now = _members(here, session.session_id)
+        to_slow = [member.connection_id for member in here_now if member.name == "Slow"]
 
-    for _ in range(MOST_BEHIND * 5):
-        here.world.ports.fanout.tell(to_slow, told)
-        await asyncio.sleep(0)
-        if len(_members(here, session.session_id)) == 1:
-            break
+        for _ in range(MOST_BEHIND * 5):
+            here.world.ports.fanout.tell(to_slow, told)
+            await asyncio.sleep(0)
+            if len(_members(here, session.session_id)) == 1:
+                break
 
-    await until(lambda: len(_members(here, session.session_id)) == 1)
-    assert (await ann.request("chat.post", {"key": "k", "text": "Still here"}))["ok"]
+        await until(lambda: len(_members(here, session.session_id)) == 1)
+        assert (await ann.request("chat.post", {"key": "k", "text": "Still here"}))["ok"]
 
 
 def _members(here: Served, session_id: SessionId) -> list[Admission]:
@@ -346,7 +357,7 @@ async def test_a_socket_that_brings_no_ticket_is_closed(tmp_path: Path) -> None:
     async with served(tmp_path, Patience(connect_s=0.05)) as here:
         client = await RawClient.open(here.url)
         here.clients.append(client)
-        await client.until(client.disconnected.is_set)
+        await client.until(client.disconnected.is_set, within_s=Patience().connect_s / 2)
 
 
 async def test_a_reader_that_answers_no_ping_is_let_go(tmp_path: Path) -> None:
@@ -355,7 +366,8 @@ async def test_a_reader_that_answers_no_ping_is_let_go(tmp_path: Path) -> None:
         session = await here.world.session()
         silent = await here.join(session, "Silent")
         silent.answers_pings = False
-        await until(lambda: not _members(here, session.session_id), within_s=10)
+        # Sooner than with what a server is patient with unasked.
+        await until(lambda: not _members(here, session.session_id), within_s=PING_TIMEOUT_S)
 
 
 async def test_closing_the_node_closes_every_socket(here: Served) -> None:
@@ -400,20 +412,22 @@ async def test_a_goodbye_leaves_the_stage_and_a_lost_socket_does_not(
     assert [one["name"] for one in on_stage] == (["Hal"] if stays else [])
 
 
-async def test_a_cancellation_by_another_process_is_heard_within_a_second(here: Served) -> None:
-    """ROOM-8: on air and in the lobby."""
+async def test_a_cancellation_by_another_process_is_heard_at_the_next_look(here: Served) -> None:
+    """ROOM-8: on air and in the lobby, within a second."""
+    assert LOOK_EVERY_S + Patience().close_s < 1
     on_stage, in_lobby = await here.world.session(), await here.world.session()
     ann, hal = await here.join(on_stage, "Ann"), await here.join(on_stage, "Hal", Role.HOST)
     bob = await here.join(in_lobby, "Bob")
     assert await hal.request("session.start") == {"ok": {}}
-    await here.world.rooms.start()
     database = await Database.attach(here.world.db.path, here.world.clock.now)
     for session in (on_stage, in_lobby):
         await Events(database).cancel(session.session_id)
     await database.close()
 
+    await here.world.rooms._watch.look()
+
     for client in (ann, hal, bob):
-        await client.until(client.disconnected.is_set, within_s=1.0)
+        await client.until(client.disconnected.is_set)
         assert client.told("session.state")[-1]["state"] == "cancelled"
         assert client.notices[-1] == ("seat.removed", {"reason": "session_cancelled"})
 
