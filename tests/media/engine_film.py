@@ -96,7 +96,23 @@ def _tone() -> Iterator[EncodedFrame]:
         yield EncodedFrame("opus", bytes(packet), number / 50, True)
 
 
-async def play(source: InjectedSource, *codecs: str) -> None:
+class Written:
+    """Takes frames for a source, and knows how many of them have fallen due."""
+
+    def __init__(self, source: InjectedSource) -> None:
+        self._source = source
+        self._due_ns: list[int] = []
+
+    def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
+        self._source.write(codec, data, at_ns, keyframe)
+        self._due_ns.append(at_ns)
+
+    def fallen_due(self, since_ns: int) -> int:
+        now_ns = time.monotonic_ns()
+        return sum(since_ns < at_ns <= now_ns for at_ns in self._due_ns)
+
+
+async def play(source: InjectedSource | Written, *codecs: str) -> None:
     """Write the film into the source again and again, half a second ahead, until cancelled."""
     frames = [frame for frame in film() if frame.codec in codecs]
     start_ns = time.monotonic_ns() + 50_000_000

@@ -22,9 +22,9 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from media.engine import Connected, Engine, EngineConfig, EngineEvent, Publishing, RoomKey
+from tests.kit.patience import PATIENCE_S
 
 ROOM = RoomKey("room-1")
-PATIENCE_S = 10
 _TWO_SHARDS = EngineConfig(shards=2)
 # aiortc's default policy forgets the second m-line of a kind when it bundles two kinds.
 _ONE_TRANSPORT = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
@@ -109,11 +109,24 @@ class Peer:
             self.connection.addTransceiver(track, direction="sendonly")
 
     async def join(self, engine: Engine, may_publish: Publishing = Publishing.DENIED) -> Connected:
+        connected = await self._offer(engine, may_publish)
+        await self._accept(connected.answer_sdp)
+        return connected
+
+    async def intrude(self, engine: Engine) -> Connected:
+        """Join without leave to publish, and send what is published all the same."""
+        connected = await self._offer(engine, Publishing.DENIED)
+        assert "a=inactive" in connected.answer_sdp
+        await self._accept(connected.answer_sdp.replace("a=inactive", "a=recvonly"))
+        return connected
+
+    async def _offer(self, engine: Engine, may_publish: Publishing) -> Connected:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         self.connected = engine.connect(ROOM, self.connection.localDescription.sdp, may_publish)
-        answer = RTCSessionDescription(self.connected.answer_sdp, "answer")
-        await self.connection.setRemoteDescription(answer)
         return self.connected
+
+    async def _accept(self, answer_sdp: str) -> None:
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer_sdp, "answer"))
 
     def slot(self, kind: str, index: int) -> Sink:
         return [sink for sink in self.sinks if sink.kind == kind][index]

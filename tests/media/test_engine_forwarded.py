@@ -43,14 +43,20 @@ async def test_a_publishers_camera_and_microphone_reach_a_viewer() -> None:
 
 
 async def test_a_peer_that_may_not_publish_is_not_heard() -> None:
-    """ROOM-7: the server, not the browser, decides who is on stage."""
-    async with running_engine() as (engine, witness), peers(1) as (intruder,):
+    """ROOM-7: the server, not the browser, decides who is on stage: also when a client sends regardless."""
+    async with running_engine() as (engine, witness), peers(2) as (intruder, viewer):
+        viewer.receive(audio=1, video=1)
+        await viewer.join(engine)
         intruder.publish(silence(), Plain(luma=90))
         intruder.receive(audio=1, video=1)
-        connected = await intruder.join(engine, Publishing.DENIED)
-        await witness.until(PeerConnected)
+        connected = await intruder.intrude(engine)
+        await witness.until(PeerConnected, 2)
         assert connected.tracks == ()
-        assert engine.stats().totals["packets_in"] == 0
+
+        await until(lambda: _stats(engine, intruder).refused >= 20)
+
+        totals = engine.stats().totals
+        assert (totals["packets_in"], totals["packets_out"]) == (0, 0)
     assert not witness.of(TrackStarted)
 
 
