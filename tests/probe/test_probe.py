@@ -5,60 +5,88 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 from aiortc import MediaStreamTrack
 
 from room_server.probe import ProbeRefused, TakeOver, Viewer, probe
+from room_server.probe.report import Report
 from signaling import wire
 from tests.kit.patience import PATIENCE_S
 from tests.probe.film import FilmPicture, FilmSound
 from tests.probe.outside_room import OutsideRoom, Payload, opened, position, wired
+from tests.probe.strain import strain
 
 
 def started_ago(seconds: float) -> datetime:
     return datetime.fromtimestamp(time.time() - seconds, UTC)
 
 
-def film(
-    room: OutsideRoom, *, picture_ahead_s: float = 0.0, sound_ahead_s: float = 0.0
-) -> Callable[[], tuple[MediaStreamTrack, ...]]:
-    def make() -> tuple[FilmPicture, FilmSound]:
-        assert room.started_at is not None
-        started_s = room.started_at.timestamp()
-        return FilmPicture(started_s, picture_ahead_s), FilmSound(started_s, sound_ahead_s)
+@dataclass
+class Film:
+    """The film's two tracks, made when they are asked for; `left` says how late their frames left."""
 
-    return make
+    room: OutsideRoom
+    picture_ahead_s: float = 0.0
+    sound_ahead_s: float = 0.0
+    tracks: list[FilmPicture | FilmSound] = field(default_factory=list)
+
+    def __call__(self) -> tuple[FilmPicture | FilmSound, ...]:
+        assert self.room.started_at is not None
+        started_s = self.room.started_at.timestamp()
+        self.tracks += (
+            FilmPicture(started_s, self.picture_ahead_s),
+            FilmSound(started_s, self.sound_ahead_s),
+        )
+        return tuple(self.tracks)
+
+    @property
+    def left(self) -> tuple[list[float], list[float]]:
+        """By how many milliseconds pictures and sounds left late."""
+        picture, sound = self.tracks
+        return picture.departures.late_ms, sound.departures.late_ms
+
+    def places(self, seen: Report, behind_ms: float = 0.0) -> bool:
+        """Whether the position was read to 100 ms, for one of the moments at which pictures really left."""
+        assert seen.position_error_ms is not None
+        pictures, _ = self.left
+        return min(pictures) - 100 < seen.position_error_ms - behind_ms < max(pictures) + 100
+
+    def synchronises(self, seen: Report, skew_ms: float = 0.0) -> bool:
+        """Whether the skew was read to 60 ms, for some of the moments at which both really left."""
+        assert seen.av_skew_ms is not None
+        pictures, sounds = self.left
+        least, most = min(pictures) - max(sounds), max(pictures) - min(sounds)
+        return least - 60 < seen.av_skew_ms - skew_ms < most + 60
 
 
 async def test_media_that_flows_is_counted_and_placed() -> None:
     """AUT-5, ROOM-3"""
     room = OutsideRoom(started_at=started_ago(42))
-    room.tracks = film(room)
-    async with opened(room):
+    room.tracks = film = Film(room)
+    async with opened(room), strain() as machine:
         seen = await probe(f"{room.url}/a/token", seconds=6)
-    assert seen.video_frames > 45
-    assert seen.audio_frames > 150
-    assert 0 <= seen.joined_ms < 3_000
+    pictures, sounds = film.left
+    assert seen.video_frames > len(pictures) / 2
+    assert seen.audio_frames > len(sounds) / 2
+    assert 0 <= seen.joined_ms < 3_000 + machine.stalled_ms
     assert seen.first_frame_ms is not None
-    assert seen.first_frame_ms < 4_000
-    assert seen.position_error_ms is not None
-    assert abs(seen.position_error_ms) < 100
-    assert seen.av_skew_ms is not None
-    assert abs(seen.av_skew_ms) < 60
-    assert (seen.lost, seen.closed) == (0, None)
+    assert seen.first_frame_ms < 4_000 + machine.stalled_ms
+    assert film.places(seen), (seen, [(min(late), max(late)) for late in film.left])
+    assert film.synchronises(seen), (seen, [(min(late), max(late)) for late in film.left])
+    assert seen.lost <= machine.dropped
+    assert seen.closed is None
 
 
 async def test_a_film_that_is_behind_and_out_of_sync_is_found_out() -> None:
     room = OutsideRoom(started_at=started_ago(42))
-    room.tracks = film(room, picture_ahead_s=-3.0, sound_ahead_s=-2.8)
-    async with opened(room):
+    room.tracks = film = Film(room, picture_ahead_s=-3.0, sound_ahead_s=-2.8)
+    async with opened(room), strain():
         seen = await probe(f"{room.url}/a/token", seconds=6)
-    assert seen.position_error_ms is not None
-    assert abs(seen.position_error_ms - 3_000) < 100
-    assert seen.av_skew_ms is not None
-    assert abs(seen.av_skew_ms - 200) < 60
+    assert film.places(seen, behind_ms=3_000), (seen, [(min(late), max(late)) for late in film.left])
+    assert film.synchronises(seen, skew_ms=200), (seen, [(min(late), max(late)) for late in film.left])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +99,7 @@ async def test_a_film_that_is_behind_and_out_of_sync_is_found_out() -> None:
 )
 async def test_after_a_pause_the_position_cannot_be_told(told: Callable[[], Payload]) -> None:
     room = OutsideRoom(started_at=started_ago(42), playback=told())
-    room.tracks = film(room)
+    room.tracks = Film(room)
     async with opened(room):
         seen = await probe(f"{room.url}/a/token", seconds=3)
     assert seen.video_frames > 0
@@ -80,20 +108,25 @@ async def test_after_a_pause_the_position_cannot_be_told(told: Callable[[], Payl
 
 async def test_a_session_that_starts_during_the_visit_is_measured_from_its_start() -> None:
     """AUT-1"""
-    started_at = started_ago(-1.5)
     room = OutsideRoom()
-    room.tracks = lambda: (FilmPicture(started_at.timestamp()), FilmSound(started_at.timestamp()))
-    async with opened(room):
+    film = Film(room)
+
+    def begin() -> tuple[MediaStreamTrack, ...]:
+        room.started_at = started_ago(-1.5)
+        return film()
+
+    room.tracks = begin
+    async with opened(room), strain() as machine:
         visit = asyncio.create_task(probe(f"{room.url}/a/token", seconds=5))
         async with asyncio.timeout(PATIENCE_S):
-            await room.asked_for_media.wait()
-            told = wired(wire.SessionStateChanged, state="on_air", started_at=started_at)
+            while room.started_at is None:  # noqa: ASYNC110 - it is set while the offer is answered
+                await asyncio.sleep(0.01)
+            told = wired(wire.SessionStateChanged, state="on_air", started_at=room.started_at)
             await room.tell("session.state", told)
             seen = await visit
     assert seen.first_frame_ms is not None
-    assert seen.first_frame_ms < 1_000
-    assert seen.position_error_ms is not None
-    assert abs(seen.position_error_ms) < 100
+    assert seen.first_frame_ms < 1_000 + machine.stalled_ms
+    assert film.places(seen), (seen, [(min(late), max(late)) for late in film.left])
 
 
 async def test_without_media_nothing_is_made_up() -> None:

@@ -17,6 +17,7 @@ from tests.kit.patience import PATIENCE_S
 from tests.probe.film import FilmPicture, FilmSound
 from tests.probe.outside_room import OutsideRoom, opened
 from tests.probe.programme import Programme
+from tests.probe.strain import strain
 
 ROOM = RoomKey("room")
 SINCE_S = 42.0
@@ -66,15 +67,16 @@ async def test_the_programme_is_seen_and_heard_at_its_place(stage: Stage) -> Non
     async with opened(stage.room()) as room:
         playing = asyncio.create_task(programme.run())
         await asyncio.wait_for(programme.second_group.wait(), PATIENCE_S)
-        seen = await probe(f"{room.url}/a/one", seconds=6)
+        async with strain() as machine:
+            seen = await probe(f"{room.url}/a/one", seconds=6)
         playing.cancel()
         with suppress(asyncio.CancelledError):
             await playing
     assert seen.first_frame_ms is not None
-    assert seen.first_frame_ms < 2_000
+    assert seen.first_frame_ms < 2_000 + machine.stalled_ms
     assert seen.video_frames > 60
     assert seen.audio_frames > 200
-    assert seen.lost == 0
+    assert seen.lost <= machine.dropped
     assert seen.position_error_ms is not None
     assert abs(seen.position_error_ms) < 100
     assert seen.av_skew_ms is not None
