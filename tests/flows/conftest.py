@@ -26,14 +26,18 @@ def loudspeaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def opens(request: pytest.FixtureRequest, loudspeaker: None, tmp_path: Path) -> Iterator[OpenTab]:
-    """Open tabs; after a failure what each showed and logged is in tests/output/."""
+    """Open tabs; after a failure what each showed and logged is in tests/output/.
+
+    Without an address a tab stays empty: for tests against a clock that its start is not to run down.
+    """
     tabs: list[Tab] = []
 
-    def open_one(engine: Engine, url: str, **kind: object) -> Tab:
+    def open_one(engine: Engine, url: str | None = None, **kind: object) -> Tab:
         log = tmp_path / f"{len(tabs)}-{engine}.log"
         tab = open_tab(engine, log=log, **kind)  # type: ignore[arg-type]
         tabs.append(tab)
-        tab.open(url)
+        if url is not None:
+            tab.open(url)
         return tab
 
     yield open_one

@@ -45,8 +45,8 @@ def test_opening_the_link_takes_nothing(demo: Callable[..., Demo], opens: OpenTa
 
 def test_who_comes_early_goes_in_when_the_room_opens(demo: Callable[..., Demo], opens: OpenTab) -> None:
     """ROOM-1: a press before the room opens is remembered, can be taken back, and lets in by itself."""
-    link = demo(starts_in_s=OPENS_BEFORE_S + 15).session("automated").participants[0]
-    tab = opens(Engine.CHROMIUM, link)
+    tab = opens(Engine.CHROMIUM)
+    tab.open(demo(starts_in_s=OPENS_BEFORE_S + 20).session("automated").participants[0])
     tab.press("Let me in when it opens")
     tab.see("You will be let in at")
     tab.press("You will be let in at")
