@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from tests.cli.programs import Demo, demo, run, start
+from tests.kit.patience import PATIENCE_S
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -131,13 +132,13 @@ async def _page(*arguments: str, folder: Path, **variables: str) -> str:
     child = await start(("demo", "--port", "0", "--udp-port", "0", *arguments), folder, variables)
     assert child.stdout is not None
     said = b""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while b"Ctrl-C" not in said:
             line = await child.stdout.readline()
             assert line, (await child.communicate())[1]
             said += line
     child.send_signal(signal.SIGTERM)
-    _, err = await asyncio.wait_for(child.communicate(), 30)
+    _, err = await asyncio.wait_for(child.communicate(), PATIENCE_S)
     assert child.returncode == 0, err
     return said.decode()
 
@@ -178,7 +179,7 @@ async def test_an_ended_session_is_not_started_again(tmp_path: Path, film: Path)
 
 
 async def _until_over(running: Demo) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await state_of(running) != "over":  # noqa: ASYNC110 - another process has no event to await
             await asyncio.sleep(0.2)
 
