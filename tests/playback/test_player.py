@@ -298,21 +298,32 @@ async def test_its_own_loop_plays_until_it_is_closed(files: dict[str, PreparedFi
 
 
 async def test_a_hundred_rooms_cost_a_fraction_of_a_core(films: DemoFilms) -> None:
-    """Twenty seconds of a hundred rooms of 720p take less than half of that in processor time."""
+    """Twenty seconds of a hundred rooms of 720p cost what plain arithmetic costs on the same processor.
+
+    Where two million steps take 0.15 s, the rooms were seen to take one second, and may take less than four.
+    """
     opened = {film.asset_id: PreparedFile.open(films.asset_folder(film)) for film in films.films}
     timeline = demo_timeline(films)
     clock = FakeClock()
     players = [Player(opened, NullSink(), clock) for _ in range(100)]
     for player in players:
         player.follow(timeline, Transport(Motion.RUNNING, 0.0, clock.now_ns))
-    began_s = time.process_time()
+    before_s, began_s = two_million_steps_s(), time.process_time()
     for _ in range(40):
         await asyncio.gather(*(player.advance() for player in players))
         clock.pass_s(0.5)
     spent_s = time.process_time() - began_s
     for file in opened.values():
         file.close()
-    assert spent_s < 10
+    assert spent_s < 25 * max(before_s, two_million_steps_s())
+
+
+def two_million_steps_s() -> float:
+    """Return the processor time of two million steps of Python: how fast this machine is now."""
+    began_s, number = time.process_time(), 1
+    for step in range(2_000_000):
+        number = (number * 31 + step) & 0xFFFF_FFFF
+    return time.process_time() - began_s
 
 
 class NullSink:
