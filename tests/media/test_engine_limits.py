@@ -130,17 +130,18 @@ async def test_an_engine_with_idle_viewers_costs_next_to_nothing() -> None:
             peer.receive(audio=1, video=1)
             await peer.join(engine)
         await witness.until(PeerConnected, 3)
-        before_s = _media_cpu_s()
+        (spent_s, turns), begun_s = _media_work(), time.monotonic()
         await asyncio.sleep(2)
-        spent_s = _media_cpu_s() - before_s
-    assert spent_s <= 0.02
+        (spent_by_then_s, turns_by_then), elapsed_s = _media_work(), time.monotonic() - begun_s
+    assert (spent_by_then_s - spent_s) / elapsed_s < 0.005
+    assert (turns_by_then - turns) / elapsed_s < 25, "threads wake up without anything to do"
 
 
-def _media_cpu_s() -> float:
-    """CPU time of the core's threads, in ticks of a hundredth of a second."""
-    ticks = 0
+def _media_work() -> tuple[float, int]:
+    """CPU time of the core's threads in seconds, and how often they were put on a processor (proc(5))."""
+    spent_ns = turns = 0
     for task in Path("/proc/self/task").iterdir():
         if (task / "comm").read_text().startswith("media-"):
-            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / 100
+            on_cpu_ns, _, times = (task / "schedstat").read_text().split()
+            spent_ns, turns = spent_ns + int(on_cpu_ns), turns + int(times)
+    return spent_ns / 1e9, turns
