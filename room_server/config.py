@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     """The server key, at least 32 characters; without it one is made and kept in the data folder."""
     node_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "one"
     people_per_room: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Participants of one session at once; hosts and moderators have places of their own."""
     media_shards: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads that forward media; 0: one a core."""
     joins_per_minute: Annotated[int, Field(ge=1)] = 1_200

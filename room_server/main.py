@@ -25,6 +25,7 @@ from aiohttp import web
 
 from room_server.access.key import server_key
 from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
+from room_server.access.rules import TEAM_PER_ROOM
 from room_server.access.service import Access, AccessLimits
 from room_server.accounts.service import Workspaces
 from room_server.clock import Clock, anchor, wall_now
@@ -247,7 +248,7 @@ async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], No
         udp_port=settings.udp_port,
         advertise=advertise,
         shards=settings.media_shards,
-        max_peers_per_room=settings.people_per_room,
+        max_peers_per_room=settings.people_per_room + TEAM_PER_ROOM,
     )
     try:
         return await Engine.start(config, on_event)

@@ -25,12 +25,20 @@ TICKET_LASTS = timedelta(seconds=10)
 CHANGES_ALLOWED = 3
 """Changes of device that a link may see within `CHANGES_WINDOW`; one more freezes it."""
 CHANGES_WINDOW = timedelta(minutes=10)
+TEAM_PER_ROOM = 50
+"""Hosts and moderators of one session at once: places that participants cannot take from them."""
 
 
 class Role(StrEnum):
     HOST = "host"
     MODERATOR = "moderator"
     PARTICIPANT = "participant"
+
+    @property
+    def shares_places_with(self) -> frozenset[Role]:
+        """The roles that share places with this one: participants theirs, the team its own."""
+        participants = frozenset({Role.PARTICIPANT})
+        return participants if self is Role.PARTICIPANT else frozenset(Role) - participants
 
 
 class TakeOver(StrEnum):
@@ -261,6 +269,16 @@ def take(
         ticket_expires_at=now + TICKET_LASTS,
     )
     return Take(granted, displaced, device_changed=changed)
+
+
+def check_room(role: Role, held: int, people_per_room: int) -> None:
+    """Return when one more of `role` may sit beside `held` others that share its places.
+
+    Raises `Refused("room_full")`.
+    """
+    places = people_per_room if role is Role.PARTICIPANT else TEAM_PER_ROOM
+    if held >= places:
+        raise Refused("room_full", 503)
 
 
 def _occupied(seat: Seat, session: Session) -> dict[str, object]:

@@ -57,7 +57,7 @@ class CurrentNode(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccessLimits:
-    """`people_per_room`: seats of one session held at once."""
+    """`people_per_room`: seats of one session that participants hold at once."""
 
     people_per_room: int = 1_000
 
@@ -301,9 +301,8 @@ class Access:
             await self._free(tx, link.link_id)
             return outcome
         if outcome.displaced is None:
-            held = await store.count_held(tx, link.session_id, node, tx.now)
-            if held >= self._limits.people_per_room:
-                raise Refused("room_full", 503)
+            held = await store.count_held_beside(tx, link, node, tx.now)
+            rules.check_room(link.role, held, self._limits.people_per_room)
         await store.put_seat(tx, outcome.seat)
         if outcome.device_changed:
             await store.add_change(tx, link.link_id, outcome.seat.fence, since)

@@ -172,13 +172,15 @@ async def seat_of_ticket(reading: Reading, ticket_hash: str) -> Seat | None:
     return None if row is None else _seat(row)
 
 
-async def count_held(reading: Reading, session_id: SessionId, node: Node, now: datetime) -> int:
-    """Return how many seats of the session are held or promised."""
+async def count_held_beside(reading: Reading, link: Link, node: Node, now: datetime) -> int:
+    """Return how many seats of the link's session its role's other people hold or were promised."""
     found = await reading.execute(
         select(func.count())
-        .select_from(seats)
+        .select_from(seats.join(links, links.c.id == seats.c.link_id))
         .where(
-            seats.c.session_id == session_id,
+            seats.c.session_id == link.session_id,
+            seats.c.link_id != link.link_id,
+            links.c.role.in_([role.value for role in link.role.shares_places_with]),
             seats.c.connection_id.is_not(None),
             seats.c.node_id == node.node_id,
             seats.c.node_epoch == node.epoch,

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from media.engine import EngineRefused, Publishing, RoomKey
 from room_server.access import store
-from room_server.access.rules import ClosingReason, Link, Removed, SeatMovedTo, TakeOver
+from room_server.access.rules import (
+    TEAM_PER_ROOM,
+    ClosingReason,
+    Link,
+    Removed,
+    Role,
+    SeatMovedTo,
+    TakeOver,
+)
 from room_server.access.service import Access, Admission, Closing
 from room_server.access.tokens import hashed
 from room_server.errors import Refused
@@ -17,6 +27,7 @@ from room_server.ids import ConnectionId, PersonId
 from tests.kit.clock import FakeClock
 from tests.kit.patience import PATIENCE_S
 from tests.kit.server import ServerUnderTest, start_server
+from tests.media.offering import offer
 
 
 class Sockets:
@@ -295,6 +306,46 @@ async def test_a_full_room_lets_nobody_more_in_but_its_own_people_back(
     assert (await server_for_two.join(second, "another-device", take_over=True)).status == 200
     elsewhere = await server_for_two.link(await server_for_two.session())
     assert (await server_for_two.join(elsewhere)).status == 200
+
+
+async def test_a_full_room_lets_its_hosts_and_moderators_in(server_for_two: ServerUnderTest) -> None:
+    session = await server_for_two.session()
+    for _ in range(2):
+        assert (await server_for_two.join(await server_for_two.link(session))).status == 200
+    host = await server_for_two.link(session, Role.HOST)
+    moderator = await server_for_two.link(session, Role.MODERATOR)
+
+    assert (await server_for_two.join(host)).status == 200
+    assert (await server_for_two.join(moderator)).status == 200
+    assert (await server_for_two.join(await server_for_two.link(session))).status == 503
+
+
+async def test_hosts_and_moderators_take_no_place_of_a_participant(server_for_two: ServerUnderTest) -> None:
+    session = await server_for_two.session()
+    for role in (Role.HOST, Role.MODERATOR, Role.PARTICIPANT, Role.PARTICIPANT):
+        assert (await server_for_two.join(await server_for_two.link(session, role))).status == 200
+
+
+async def test_the_teams_places_are_many_but_not_endless(server_for_two: ServerUnderTest) -> None:
+    session = await server_for_two.session()
+    hosts = [await server_for_two.link(session, Role.HOST) for _ in range(TEAM_PER_ROOM + 1)]
+    *seated, late = hosts
+    for host in seated:
+        assert (await server_for_two.join(host)).status == 200
+
+    assert (await server_for_two.join(late)).body["code"] == "room_full"
+    assert (await server_for_two.join(seated[0])).status == 200
+
+
+async def test_media_has_a_place_for_the_team_of_a_full_room(tmp_path: Path) -> None:
+    async with start_server(tmp_path, people_per_room=1) as server:
+        session = await server.session()
+        engine, key = server.running.engine, RoomKey(session.session_id)
+        engine.open_room(key)
+        for _ in range(1 + TEAM_PER_ROOM):
+            engine.connect(key, offer("chromium-viewer"), Publishing.DENIED)
+        with pytest.raises(EngineRefused, match="room_full"):
+            engine.connect(key, offer("chromium-viewer"), Publishing.DENIED)
 
 
 @pytest.fixture
