@@ -74,7 +74,7 @@ ERRORS: dict[str, str] = {
     "text_empty": "Nothing is left of the text once control characters and outer space are gone.",
     "unknown_message": "No such message in this room.",
     "already_decided": "The message was approved or rejected already.",
-    "chat_collecting": "In mode `reply_later` messages stay collected until the session is over.",
+    "chat_collecting": "What was posted in mode `reply_later` stays with the team.",
     "unknown_person": "No such person in this room.",
     "not_yourself": "One cannot remove oneself.",
     "not_invited": "A participant enters the stage by invitation.",

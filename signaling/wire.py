@@ -70,7 +70,10 @@ class Me(Person):
 
 
 class Message(Wire):
-    """A chat message as its reader may see it.  `by_team` marks hosts and moderators."""
+    """A chat message as its reader may see it.  `by_team` marks hosts and moderators.
+
+    `mode` is the chat's as it was posted: what was posted in `reply_later` is never published.
+    """
 
     message_id: Identifier
     author_id: Identifier
@@ -79,6 +82,7 @@ class Message(Wire):
     text: str
     state: MessageState
     sent_at: Instant
+    mode: ChatMode
 
 
 class Cta(Wire):

@@ -4,11 +4,11 @@
            └─► HELD ─┬───► PUBLISHED      approve
                      └───► REJECTED       reject
 
-    mode          a participant's message       approve
-    open          PUBLISHED                     yes, what is still held
-    moderated     HELD                          yes
-    reply_later   HELD, collected to the end    no
-    none          refused, whoever posts        yes, what is still held
+    posted in     a participant's message       approve
+    open          PUBLISHED
+    moderated     HELD                          yes, whatever the mode is by then
+    reply_later   HELD, collected to the end    never: its author wrote to the team alone
+    none          refused, whoever posts
 
 Invariant: a message that is not PUBLISHED is seen by its author and moderators only.
 """
@@ -41,7 +41,10 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What somebody wrote, as plain text; `by_team` when they were host or moderator as they wrote."""
+    """What somebody wrote, as plain text; `by_team` when they were host or moderator as they wrote.
+
+    `mode` is the chat's as it was posted: what its author was told of who reads it.
+    """
 
     message_id: MessageId
     author_id: PersonId
@@ -50,6 +53,7 @@ class Message:
     text: str
     state: MessageState
     sent_at: datetime
+    mode: ChatMode
 
 
 def clean(text: str) -> str:
@@ -72,13 +76,13 @@ def post(mode: ChatMode, author: Admission, text: str, *, message_id: MessageId,
         raise Refused("chat_closed")
     by_team = is_team(author.role)
     state = MessageState.PUBLISHED if by_team or mode is ChatMode.OPEN else MessageState.HELD
-    return Message(message_id, author.person_id, author.name, by_team, clean(text), state, now)
+    return Message(message_id, author.person_id, author.name, by_team, clean(text), state, now, mode)
 
 
-def approve(mode: ChatMode, message: Message, by: Admission) -> Message:
+def approve(message: Message, by: Admission) -> Message:
     """Return `message` PUBLISHED.  Raise `Refused` not_allowed, chat_collecting or already_decided."""
     require(by, Action.MODERATE_CHAT)
-    if mode is ChatMode.REPLY_LATER:
+    if message.mode is ChatMode.REPLY_LATER:
         raise Refused("chat_collecting")
     return _decided(message, MessageState.PUBLISHED)
 

@@ -35,6 +35,7 @@ from room_server.access import store as access_store
 from room_server.cluster.node import Node
 from room_server.errors import Refused
 from room_server.events import store as event_store
+from room_server.events.rules import ChatMode
 from room_server.ids import CtaId, MessageId, PersonId, SessionId
 from room_server.room.chat import HISTORY_MESSAGES, Message, MessageState
 from room_server.room.course import Cause, Launch, Plan, TransportRow
@@ -53,6 +54,7 @@ messages = Table(
     Column("text", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("sent_at", Instant, nullable=False),
+    Column("mode", String(16), nullable=False, server_default=ChatMode.REPLY_LATER.value),
     Column("decided_by", String(32)),
     Column("decided_at", Instant),
     UniqueConstraint("session_id", "author_id", "key"),
@@ -141,6 +143,7 @@ async def add_message(tx: Transaction, session_id: SessionId, key: str, message:
             text=message.text,
             state=message.state.value,
             sent_at=message.sent_at,
+            mode=message.mode.value,
         )
     )
 
@@ -209,6 +212,7 @@ def _message(row: Row[Any]) -> Message:
         row.text,
         MessageState(row.state),
         row.sent_at,
+        ChatMode(row.mode),
     )
 
 

@@ -59,9 +59,8 @@ class Talking:
         room = self._rooms.of(who)
         async with self._ports.db.transaction() as tx:
             await self._ports.seats.check_holds(tx, who)
-            session = await _open_session(tx, who)
-            held = await store.message(tx, who.session_id, message_id)
-            published = chat.approve(session.chat_mode, held, who)
+            await _open_session(tx, who)
+            published = chat.approve(await store.message(tx, who.session_id, message_id), who)
             await store.decide(tx, published, who.person_id)
         self._took(room, published)
 

@@ -29,7 +29,7 @@ async def over(server: ServerUnderTest, messages: int = 1, mode: ChatMode = Chat
         for number in range(messages):
             message = Message(
                 *(MessageId(f"m{number:04}"), PersonId("ann"), "Ann <i>", False, f"{SECRET} {number}"),
-                *(MessageState.HELD, tx.now),
+                *(MessageState.HELD, tx.now, mode),
             )
             await store.add_message(tx, session.session_id, f"k{number}", message)
         await running.events.set_state(tx, session.session_id, SessionState.ENDED)

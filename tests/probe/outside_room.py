@@ -154,6 +154,7 @@ def message(text: str) -> Payload:
         text=text,
         state="published",
         sent_at=datetime.now(UTC),
+        mode="open",
     )
 
 

@@ -43,7 +43,7 @@ def test_a_moderated_message_waits_for_a_moderator() -> None:
     assert is_visible(held, ANN)
     assert is_visible(held, ZOE)
 
-    assert is_visible(approve(ChatMode.MODERATED, held, ZOE), BOB)
+    assert is_visible(approve(held, ZOE), BOB)
 
 
 def test_a_rejected_message_stays_unseen() -> None:
@@ -67,21 +67,22 @@ def test_nobody_writes_while_the_chat_is_off() -> None:
 def test_collected_messages_stay_collected_whoever_approves() -> None:
     """AUT-30."""
     held = hello(ChatMode.REPLY_LATER)
+    assert held.mode is ChatMode.REPLY_LATER
     assert not is_visible(held, BOB)
     with pytest.raises(Refused, match="chat_collecting"):
-        approve(ChatMode.REPLY_LATER, held, HAL)
+        approve(held, HAL)
 
 
 def test_a_participant_neither_approves_nor_rejects() -> None:
     held = hello(ChatMode.MODERATED)
     with pytest.raises(Refused, match="not_allowed"):
-        approve(ChatMode.MODERATED, held, ANN)
+        approve(held, ANN)
     with pytest.raises(Refused, match="not_allowed"):
         reject(held, BOB)
 
 
 def test_a_message_is_decided_once() -> None:
-    published = approve(ChatMode.MODERATED, hello(ChatMode.MODERATED), ZOE)
+    published = approve(hello(ChatMode.MODERATED), ZOE)
     with pytest.raises(Refused, match="already_decided"):
         reject(published, ZOE)
 
@@ -132,7 +133,7 @@ def test_what_is_not_published_is_for_its_author_and_moderators(
     try:
         message = hello(mode, author)
         for decision in decisions:
-            message = approve(mode, message, ZOE) if decision == "approve" else reject(message, ZOE)
+            message = approve(message, ZOE) if decision == "approve" else reject(message, ZOE)
     except Refused:
         return
     for reader in (ANN, BOB):
@@ -159,7 +160,7 @@ def test_an_approved_message_moves_to_its_place_in_time() -> None:
     later = replace(hello(ChatMode.OPEN), message_id=MessageId("m2"), sent_at=NOON + timedelta(seconds=5))
     log = ChatLog(ChatMode.MODERATED).with_message(held).with_message(later)
 
-    log = log.with_message(approve(ChatMode.MODERATED, held, ZOE))
+    log = log.with_message(approve(held, ZOE))
 
     assert [message.message_id for message in log.published] == ["m1", "m2"]
     assert log.held == ()

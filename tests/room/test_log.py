@@ -20,7 +20,9 @@ from tests.room.world import World
 
 def written(text: str, after_s: float = 0, *, author: str = "Ann", by_team: bool = False) -> Message:
     at = NOON + timedelta(seconds=after_s)
-    return Message(MessageId(text), PersonId(author), author, by_team, text, MessageState.HELD, at)
+    author_id = PersonId(author)
+    state, mode = MessageState.HELD, ChatMode.MODERATED
+    return Message(MessageId(text), author_id, author, by_team, text, state, at, mode)
 
 
 def test_a_message_stands_where_the_session_was() -> None:

@@ -157,6 +157,28 @@ async def test_collected_messages_are_for_their_author_and_moderators(here: Worl
     assert "Secret" not in repr(here.notices.to(bob))
 
 
+async def test_what_was_written_to_the_team_is_never_published_whatever_the_mode_is_by_then(
+    here: World,
+) -> None:
+    """AUT-30: the mode a message was posted in counts, not not the present one."""
+    session = await here.session(mode=ChatMode.REPLY_LATER)
+    ann = await here.join(session.session_id, "Ann")
+    bob = await here.join(session.session_id, "Bob")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    private = await here.rooms.talking.post(ann, "k", "Secret")
+    await here.rooms.talking.set_mode(hal, ChatMode.MODERATED)
+    question = await here.rooms.talking.post(ann, "l", "Question")
+
+    with pytest.raises(Refused, match="chat_collecting"):
+        await here.rooms.talking.approve(hal, private.message_id)
+    await here.rooms.talking.set_mode(hal, ChatMode.REPLY_LATER)
+    await here.rooms.talking.approve(hal, question.message_id)
+
+    late = await here.join(session.session_id, "Late")
+    assert [message.text for message in here.snapshot(late).messages] == ["Question"]
+    assert "Secret" not in repr([here.notices.to(bob), here.notices.to(late)])
+
+
 async def test_a_message_of_another_room_is_unknown(here: World) -> None:
     one = await here.session(mode=ChatMode.MODERATED)
     other = await here.session(mode=ChatMode.MODERATED)

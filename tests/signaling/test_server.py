@@ -319,8 +319,9 @@ async def test_who_floods_is_cut_off(here: Served) -> None:
 
 async def test_a_reader_that_stops_reading_is_cut_off_and_nobody_waits(tmp_path: Path) -> None:
     """Slow consumers are bounded: what waits for one reader, and what waits for nobody."""
+    state, mode = MessageState.PUBLISHED, ChatMode.OPEN
     told = MessagePublished(
-        Message(MessageId("m"), PersonId("p"), "Ann", False, "x" * 20_000, MessageState.PUBLISHED, NOON)
+        Message(MessageId("m"), PersonId("p"), "Ann", False, "x" * 20_000, state, NOON, mode)
     )
     async with served(tmp_path, Patience(ping_timeout_s=NEVER_S)) as here:
         session = await here.world.session()

@@ -62,6 +62,30 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     file.close()
 
 
+async def test_messages_of_before_are_never_less_private_than_they_were(tmp_path: Path) -> None:
+    """AUT-30: what was held may have been written to the team alone."""
+    path = tmp_path / "room.sqlite3"
+    await (await Database.open(path)).close()
+    with sqlite3.connect(path) as file:
+        file.execute("ALTER TABLE message DROP COLUMN mode")
+        file.execute("UPDATE alembic_version SET version_num = '0004_stage_places'")
+        for state in ("held", "rejected", "published"):
+            file.execute(
+                "INSERT INTO message"
+                " (id, session_id, author_id, key, author_name, by_team, text, state, sent_at)"
+                " VALUES (?, 's', 'a', ?, 'Ann', 0, 'Hello', ?, '2026-03-04 12:00:00.000000')",
+                (state, state, state),
+            )
+    file.close()
+
+    await (await Database.open(path)).close()
+
+    with sqlite3.connect(path) as file:
+        modes = dict(file.execute("SELECT state, mode FROM message").fetchall())
+    file.close()
+    assert modes == {"held": "reply_later", "rejected": "reply_later", "published": "open"}
+
+
 async def test_a_database_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "room.sqlite3"
     await (await Database.open(path)).close()

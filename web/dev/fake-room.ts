@@ -85,6 +85,7 @@ export class FakeRoom {
       text,
       state: held ? "held" : "published",
       sent_at: this.snapshot.server_time,
+      mode: this.snapshot.chat_mode,
     };
     this.tell(held ? ["chat.held", { message }] : ["chat.message", { message }]);
     return message;

@@ -18,6 +18,7 @@ export function message(
   text: string,
   sentAt: string,
   state: Message["state"] = "published",
+  mode: Message["mode"] = "moderated",
 ): Message {
   return {
     message_id: id,
@@ -27,6 +28,7 @@ export function message(
     text,
     state,
     sent_at: sentAt,
+    mode,
   };
 }
 

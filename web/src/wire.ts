@@ -140,7 +140,11 @@ export interface ChatPost {
 	readonly text: string;
 }
 
-/** A chat message as its reader may see it. `by_team` marks hosts and moderators. */
+/**
+ * A chat message as its reader may see it. `by_team` marks hosts and moderators.
+ *
+ * `mode` is the chat's as it was posted: what was posted in `reply_later` is never published.
+ */
 export interface Message {
 	/** 1 to 64 of A-Z a-z 0-9 _ - */
 	readonly message_id: string;
@@ -151,6 +155,7 @@ export interface Message {
 	readonly text: string;
 	readonly state: MessageState;
 	readonly sent_at: Instant;
+	readonly mode: ChatMode;
 }
 
 /** One message. */

@@ -134,12 +134,11 @@ function TeamWord() {
 
 function Held({ message }: { readonly message: Message }) {
   const say = useSay();
-  const later = useRoom((room) => room.chat_mode === "reply_later");
   return (
     <li className="held" data-testid="held-message">
       <span className="state">
         <Glyph name="wait" />
-        {say(later ? "chat.held.later" : "chat.held")}
+        {say(message.mode === "reply_later" ? "chat.held.later" : "chat.held")}
       </span>
       <p dir="auto">{message.text}</p>
     </li>

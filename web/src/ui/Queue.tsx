@@ -22,7 +22,8 @@ export function Queue() {
     waiting.findIndex((message) => message.message_id === chosen),
   );
   const present = waiting[at];
-  const collecting = mode === "reply_later";
+  const open = waiting.filter((message) => !isCollected(message));
+  const collecting = open.length === 0 && waiting.length > 0;
 
   const move = (to: number) => {
     const message = waiting[Math.min(Math.max(to, 0), waiting.length - 1)];
@@ -37,7 +38,7 @@ export function Queue() {
     move(index + 1 < waiting.length ? index + 1 : index - 1);
   };
   const approveAll = () => {
-    for (const message of waiting) void desk.approve(message.message_id);
+    for (const message of open) void desk.approve(message.message_id);
   };
   const onKey = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -52,19 +53,23 @@ export function Queue() {
         {waiting.length === 0 && (
           <div className="empty">
             <p className="strong">{say("queue.empty")}</p>
-            <p>{say(mode === "moderated" || collecting ? "queue.empty.moderated" : "queue.empty.other")}</p>
+            <p>
+              {say(
+                mode === "moderated" || mode === "reply_later"
+                  ? "queue.empty.moderated"
+                  : "queue.empty.other",
+              )}
+            </p>
           </div>
         )}
-        {collecting && waiting.length > 0 && (
-          <p className="small soft collecting">{say("queue.collecting")}</p>
-        )}
+        {collecting && <p className="small soft collecting">{say("queue.collecting")}</p>}
         <ol className="queue" ref={list} aria-label={say("queue.list")} onKeyDown={onKey}>
           {waiting.map((message) => (
             <Waiting
               key={message.message_id}
               message={message}
               place={message === present ? "present" : "in line"}
-              decisions={collecting ? "none yet" : "open"}
+              decisions={!isCollected(message) ? "open" : collecting ? "none" : "none, and says why"}
               onChoose={() => setChosen(message.message_id)}
               onApprove={() => decide((id) => desk.approve(id), message)}
               onReject={() => decide((id) => desk.reject(id), message)}
@@ -79,7 +84,7 @@ export function Queue() {
             <kbd>↑</kbd>
             <kbd>↓</kbd> {say("queue.move")}
           </span>
-          {!collecting && waiting.length > 1 && (
+          {open.length > 1 && (
             <button type="button" className="btn quiet tight" data-shortcut="Shift+A" onClick={approveAll}>
               {say("queue.approveAll")} <kbd aria-hidden="true">⇧A</kbd>
             </button>
@@ -93,7 +98,7 @@ export function Queue() {
 interface WaitingProps {
   readonly message: Message;
   readonly place: "present" | "in line";
-  readonly decisions: "open" | "none yet";
+  readonly decisions: "open" | "none" | "none, and says why";
   readonly onChoose: () => void;
   readonly onApprove: () => void;
   readonly onReject: () => void;
@@ -152,8 +157,14 @@ function Waiting({ message, place, decisions, onChoose, onApprove, onReject }: W
           </button>
         </div>
       )}
+      {decisions === "none, and says why" && <p className="small soft">{say("queue.collected")}</p>}
     </li>
   );
+}
+
+/** Written to the team alone: it is never published, whatever the mode is by now. */
+function isCollected(message: Message): boolean {
+  return message.mode === "reply_later";
 }
 
 function Undo() {

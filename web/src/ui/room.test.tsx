@@ -104,6 +104,15 @@ describe("a participant", () => {
     expect(held.textContent).toContain("And if two people change the same week?");
   });
 
+  it("sees that a message for the team stays with the team when the chat mode changes (AUT-30)", async () => {
+    const later: Story = (setting) => {
+      const room = rooms.automated(setting);
+      return { ...room, held: room.held.map((one) => ({ ...one, mode: "reply_later" })) };
+    };
+    await show(later, "participant");
+    expect(screen.getByTestId("held-message").textContent).toContain("With the team, who answer after");
+  });
+
   it("sends with Enter, and keeps the draft over a reload until then", async () => {
     const kept = memory();
     const shown = await show(rooms.automated, "participant", "en", kept);
@@ -214,6 +223,24 @@ describe("a moderator", () => {
     act(() => keys("z"));
     expect(screen.getAllByTestId("queue-item")).toHaveLength(4);
     expect(asked(shown, "chat.reject")).toEqual([]);
+  });
+
+  it("approves nothing that was written to the team alone, whatever the mode is by now (AUT-30)", async () => {
+    const mixed: Story = (setting) => {
+      const room = rooms.automated(setting);
+      return {
+        ...room,
+        held: room.held.map((one) => (one.message_id < "h3" ? { ...one, mode: "reply_later" } : one)),
+      };
+    };
+    const shown = await show(mixed, "moderator");
+    const [first, , third] = screen.getAllByTestId("queue-item");
+    expect(first?.textContent).toContain("Written to the team alone");
+    expect(within(first as HTMLElement).queryByRole("button")).toBeNull();
+    expect(within(third as HTMLElement).getByRole("button", { name: /Approve/ })).toBeTruthy();
+    await act(async () => keys("a"));
+    await act(async () => void fireEvent.click(screen.getByRole("button", { name: /Approve all/ })));
+    expect(asked(shown, "chat.approve")).toEqual([{ message_id: "h3" }, { message_id: "h4" }]);
   });
 
   it("does not approve by typing an A in the chat", async () => {
