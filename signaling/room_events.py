@@ -14,6 +14,7 @@ from signaling.wire import (
     PlaybackHandBack,
     PlaybackSkipTo,
     StageLeave,
+    StageShow,
 )
 
 HANDLERS: dict[str, Handler] = {}
@@ -47,6 +48,11 @@ async def enter(rooms: RoomService, who: Admission, _: Nothing) -> None:
 @handles(HANDLERS, "stage.leave")
 async def leave(rooms: RoomService, who: Admission, payload: StageLeave) -> None:
     await rooms.staging.leave(who, PersonId(payload.person_id) if payload.person_id else None)
+
+
+@handles(HANDLERS, "stage.show")
+async def show(rooms: RoomService, who: Admission, payload: StageShow) -> None:
+    rooms.staging.show(who, payload.shows)
 
 
 @handles(HANDLERS, "person.mute")

@@ -36,6 +36,7 @@ from signaling.wire import (
     Snapshot,
     Stage,
     StageLeave,
+    StageShow,
     TimelineView,
     Wire,
 )
@@ -149,6 +150,12 @@ REQUESTS: dict[str, Request] = {
         Nothing, Nothing, Sender.ON_INVITATION, does="Enters the stage: what one publishes is forwarded."
     ),
     "stage.leave": Request(StageLeave, Nothing, does="Leaves the stage, or sends somebody off it."),
+    "stage.show": Request(
+        StageShow,
+        Nothing,
+        Sender.ON_INVITATION,
+        does="Says whether one's video is a camera or a shared screen.",
+    ),
     "person.mute": Request(PersonRef, Nothing, Sender.MODERATOR, does="Silences somebody at the server."),
     "person.unmute": Request(PersonRef, Nothing, Sender.MODERATOR, does="Lets somebody be heard again."),
     "person.remove": Request(

@@ -22,6 +22,7 @@ from room_server.access.rules import ClosingReason, Role
 from room_server.events.rules import ChatMode, RoomType, SessionState
 from room_server.room.chat import MAX_TEXT_CHARS, MessageState
 from room_server.room.course import HandBack, PlaybackState
+from room_server.room.stage import Picture
 
 MAX_SDP_BYTES = 65_536
 MAX_PACKET_BYTES = 262_144
@@ -100,6 +101,7 @@ class StagePerson(Wire):
 
     A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
     is on air, and in an automated session while its timeline plays.  `muted`: by a moderator.
+    `shows`: what their video is.  A screen is to be shown whole.
     """
 
     person_id: Identifier
@@ -107,6 +109,7 @@ class StagePerson(Wire):
     audio_slot: int | None
     video_slot: int | None
     muted: bool
+    shows: Picture
 
 
 class Stage(Wire):
@@ -213,6 +216,12 @@ class StageLeave(Wire):
     """Leave the stage; a moderator may name somebody else.  A participant's invitation ends with it."""
 
     person_id: Identifier | None = None
+
+
+class StageShow(Wire):
+    """What one's video shows from now on: told anew after each connection."""
+
+    shows: Picture
 
 
 class PlaybackHandBack(Wire):

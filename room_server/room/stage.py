@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from media.engine import Kind, TrackId
 from room_server.access.rules import Admission
@@ -35,6 +35,13 @@ class StageDoor(Enum):
 
     OPEN = auto()
     CLOSED = auto()
+
+
+class Picture(StrEnum):
+    """What somebody's video shows: a face may be cropped to fit its place, a screen may not."""
+
+    CAMERA = "camera"
+    SCREEN = "screen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class StageSlot:
     audio_slot: int | None
     video_slot: int | None
     muted: bool
+    shows: Picture = Picture.CAMERA
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ class Stage:
     invited: frozenset[PersonId] = frozenset()
     muted: frozenset[PersonId] = frozenset()
     tracks: tuple[tuple[PersonId, Kind, TrackId], ...] = ()
+    screens: frozenset[PersonId] = frozenset()
     door: StageDoor = StageDoor.CLOSED
 
     def is_on(self, person_id: PersonId) -> bool:
@@ -120,7 +129,13 @@ class Stage:
             self,
             people=tuple(one for one in self.people if one.person_id != person_id),
             kept=tuple(place for place in self.kept if place[0] != person_id),
+            screens=self.screens - {person_id},
         )
+
+    def showing(self, person_id: PersonId, picture: Picture) -> Stage:
+        """Return the stage after `person_id` said what their video shows; it counts until they step off."""
+        others = self.screens - {person_id}
+        return replace(self, screens=others | {person_id} if picture is Picture.SCREEN else others)
 
     def dismissed(self, person_id: PersonId) -> Stage:
         """Return the stage after `person_id` left it: their invitation ends too."""
@@ -167,6 +182,7 @@ class Stage:
                 one.place if one.place in audio else None,
                 one.place if one.place in video else None,
                 one.person_id in self.muted,
+                Picture.SCREEN if one.person_id in self.screens else Picture.CAMERA,
             )
             for one in self.people
         )

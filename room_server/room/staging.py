@@ -32,7 +32,7 @@ from room_server.room.live import Room
 from room_server.room.permissions import Action, is_team, require, require_over
 from room_server.room.ports import Ports
 from room_server.room.rooms import Rooms
-from room_server.room.stage import Stage
+from room_server.room.stage import Picture, Stage
 from room_server.storage import Transaction
 
 _log = structlog.get_logger(__name__)
@@ -139,6 +139,13 @@ class Staging:
         leaving = who.person_id if person_id is None else person_id
         await self._step_off(who, leaving)
         self._restage(room, room.state.stage.dismissed(leaving))
+
+    def show(self, who: Admission, picture: Picture) -> None:
+        """Say what the video of `who` shows.  Raise `Refused` not_invited."""
+        room = self._rooms.of(who)
+        if not room.state.stage.may_publish(who):
+            raise Refused("not_invited")
+        self._restage(room, room.state.stage.showing(who.person_id, picture))
 
     def is_on_stage(self, who: Admission) -> bool:
         room = self._rooms.here(who.session_id)

@@ -10,7 +10,7 @@ from room_server.access.rules import Admission, ClosingReason, Removed, Role
 from room_server.errors import Refused
 from room_server.events.rules import RoomType
 from room_server.room.course import HandBack
-from room_server.room.stage import StageView
+from room_server.room.stage import Picture, StageView
 from tests.room.world import World, on_air, room_of
 
 SDP = "v=0"
@@ -100,6 +100,24 @@ async def test_a_track_that_ends_frees_its_slot(here: World) -> None:
     here.rooms.media_event(TrackEnded(TrackId(8)))
     assert stage_as_told(here, hal).on_stage[0].video_slot is None
     assert stage_as_told(here, hal).on_stage[0].audio_slot == 1
+
+
+async def test_everyone_is_told_who_shows_a_screen_until_they_stop_or_step_off(here: World) -> None:
+    """ROOM-7: a screen is shown whole, so viewers have to know it from a face."""
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.staging.enter(hal)
+
+    shown = []
+    for picture in (Picture.SCREEN, Picture.CAMERA, Picture.SCREEN):
+        here.rooms.staging.show(hal, picture)
+        shown.append(stage_as_told(here, ann).on_stage[0].shows)
+    assert shown == [Picture.SCREEN, Picture.CAMERA, Picture.SCREEN]
+
+    await here.rooms.staging.leave(hal, None)
+    await here.rooms.staging.enter(hal)
+    assert stage_as_told(here, ann).on_stage[0].shows is Picture.CAMERA
 
 
 async def test_who_leaves_the_room_leaves_the_stage(here: World) -> None:

@@ -35,6 +35,7 @@ PAYLOADS: dict[str, object] = {
     "chat.reject": {"message_id": "m"},
     "chat.set_mode": {"mode": "open"},
     "stage.invite": {"person_id": "p"},
+    "stage.show": {"shows": "screen"},
     "person.mute": {"person_id": "p"},
     "person.unmute": {"person_id": "p"},
     "person.remove": {"person_id": "p"},

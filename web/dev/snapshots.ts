@@ -192,7 +192,9 @@ export function takenOver(setting: Setting): Snapshot {
       taken_over_by: INES.name,
     },
     stage: {
-      on_stage: [{ person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false }],
+      on_stage: [
+        { person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false, shows: "camera" },
+      ],
       invited: [],
     },
     ctas: [],
@@ -211,8 +213,15 @@ export function live(setting: Setting): Snapshot {
     ctas: [],
     stage: {
       on_stage: [
-        { person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false },
-        { person_id: "samira", name: SAMIRA.name, audio_slot: 2, video_slot: null, muted: true },
+        { person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false, shows: "camera" },
+        {
+          person_id: "samira",
+          name: SAMIRA.name,
+          audio_slot: 2,
+          video_slot: null,
+          muted: true,
+          shows: "camera",
+        },
       ],
       invited: [NOE.person_id],
     },

@@ -23,6 +23,10 @@ export type MessageState =
 	| "held"
 	| "rejected";
 
+export type Picture =
+	| "camera"
+	| "screen";
+
 export type PlaybackState =
 	| "waiting"
 	| "playing"
@@ -180,6 +184,11 @@ export interface StageLeave {
 	readonly person_id?: string | null;
 }
 
+/** What one's video shows from now on: told anew after each connection. */
+export interface StageShow {
+	readonly shows: Picture;
+}
+
 /** Where the timeline goes on: where it was left, or where it would be had nobody taken over. */
 export interface PlaybackHandBack {
 	readonly where: HandBack;
@@ -250,6 +259,7 @@ export interface Cta {
  *
  * A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
  * is on air, and in an automated session while its timeline plays. `muted`: by a moderator.
+ * `shows`: what their video is. A screen is to be shown whole.
  */
 export interface StagePerson {
 	/** 1 to 64 of A-Z a-z 0-9 _ - */
@@ -258,6 +268,7 @@ export interface StagePerson {
 	readonly audio_slot: number | null;
 	readonly video_slot: number | null;
 	readonly muted: boolean;
+	readonly shows: Picture;
 }
 
 /** Who is on the stage, and who was invited to it. */
@@ -412,6 +423,8 @@ export interface Requests {
 	readonly "stage.enter": { readonly payload: Nothing; readonly reply: Nothing };
 	/** Leaves the stage, or sends somebody off it. By anyone. */
 	readonly "stage.leave": { readonly payload: StageLeave; readonly reply: Nothing };
+	/** Says whether one's video is a camera or a shared screen. By hosts, moderators and invited participants. */
+	readonly "stage.show": { readonly payload: StageShow; readonly reply: Nothing };
 	/** Silences somebody at the server. By hosts and moderators. */
 	readonly "person.mute": { readonly payload: PersonRef; readonly reply: Nothing };
 	/** Lets somebody be heard again. By hosts and moderators. */
@@ -443,6 +456,7 @@ export const LIMITS: Readonly<Record<RequestName, { readonly limit: number; read
 	"stage.invite": { limit: 20, perSeconds: 10 },
 	"stage.enter": { limit: 20, perSeconds: 10 },
 	"stage.leave": { limit: 20, perSeconds: 10 },
+	"stage.show": { limit: 20, perSeconds: 10 },
 	"person.mute": { limit: 20, perSeconds: 10 },
 	"person.unmute": { limit: 20, perSeconds: 10 },
 	"person.remove": { limit: 20, perSeconds: 10 },

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { GRANTED, Outside } from "../../dev/fake-outside";
 import * as rooms from "../../dev/snapshots";
 import { backoffMs } from "./room-connection";
@@ -73,7 +73,14 @@ describe("a lost connection (ROOM-8)", () => {
       await outside.connection.switchDevice("microphone");
       expect(outside.view.getState().own.microphone).toBe("on");
       const { me, stage } = outside.room.snapshot;
-      const mine = { person_id: me.person_id, name: me.name, audio_slot: 1, video_slot: null, muted: false };
+      const mine = {
+        person_id: me.person_id,
+        name: me.name,
+        audio_slot: 1,
+        video_slot: null,
+        muted: false,
+        shows: "camera" as const,
+      };
       outside.room.snapshot = {
         ...outside.room.snapshot,
         stage: { ...stage, on_stage: onStage ? [mine] : [] },
@@ -90,6 +97,27 @@ describe("a lost connection (ROOM-8)", () => {
     expect(backoffMs(0, 0)).toBe(150);
     expect(backoffMs(0, 1)).toBe(300);
     expect(backoffMs(20, 1)).toBe(3_000);
+  });
+});
+
+describe("a shared screen", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("is told as one from the stage, again after coming back, and until it stops", async () => {
+    vi.stubGlobal("MediaStream", class {});
+    const track = new FakeMicrophone();
+    const stream = { getTracks: () => [track] };
+    const devices = { getDisplayMedia: async () => stream } as unknown as MediaDevices;
+    const outside = new Outside(rooms.takenOver({ role: "host", nowMs: NOW }), devices);
+    await outside.enter();
+    const told = () => outside.room.asked.filter(([name]) => name === "stage.show").map(([, what]) => what);
+    await outside.connection.switchDevice("screen");
+    outside.answers = [GRANTED];
+    outside.room.drop();
+    await outside.pass(3_000);
+    expect(told()).toEqual([{ shows: "screen" }, { shows: "screen" }]);
+    await outside.connection.switchDevice("screen");
+    expect(told().at(-1)).toEqual({ shows: "camera" });
   });
 });
 

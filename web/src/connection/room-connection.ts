@@ -7,9 +7,10 @@
  * Invariant: after moved, closed and left nothing connects until a press. A seat that another device took while
  * we were away counts as moved: coming back never takes a seat from another device.
  */
+import { isOnStage } from "../room/programme";
 import { type AnyNotice, apply, fromSnapshot, type RoomState } from "../room/state";
-import { type ClosedReason, NOTHING_OWN, type Phase, type ViewStore } from "../room/view";
-import type { RequestName } from "../wire";
+import { type ClosedReason, NOTHING_OWN, type Own, type Phase, type ViewStore } from "../room/view";
+import type { Picture, RequestName } from "../wire";
 import type { PressMark } from "./device";
 import { type Chosen, type OwnDevice, OwnDevices } from "./devices";
 import type { Grant, Join, Joined } from "./join";
@@ -67,7 +68,7 @@ export class RoomConnection {
       streams: (streams) => view.setState({ streams }),
     });
     this.devices = new OwnDevices(
-      { changed: (own) => view.setState({ own }), send: (tracks) => this.media.send(tracks) },
+      { changed: (own) => this.ownChanged(own), send: (tracks) => this.media.send(tracks) },
       outside.mediaDevices,
       outside.chosen,
     );
@@ -142,7 +143,26 @@ export class RoomConnection {
     this.mediaTries = 0;
     this.offStage();
     void this.connectMedia();
+    if (this.devices.isOn("screen")) void this.tellPicture("screen");
     this.onInside();
+  }
+
+  private ownChanged(own: Own): void {
+    const before = this.view.getState().own.screen === "on";
+    this.view.setState({ own });
+    const now = own.screen === "on";
+    if (now !== before) void this.tellPicture(now ? "screen" : "camera");
+  }
+
+  /** What our video shows, so that viewers know a screen from a face. */
+  private async tellPicture(shows: Picture): Promise<void> {
+    const { room } = this.view.getState();
+    if (this.socket === null || room === null || !isOnStage(room)) return;
+    try {
+      await this.request("stage.show", { shows });
+    } catch {
+      // Looks only: the next change or the next snapshot tells it again.
+    }
   }
 
   private changed(notice: AnyNotice): void {
@@ -156,7 +176,7 @@ export class RoomConnection {
   /** Who was sent off the stage is seen and heard by nobody, here too. */
   private offStage(): void {
     const { room } = this.view.getState();
-    const here = room?.stage.on_stage.some((one) => one.person_id === room.me.person_id) ?? false;
+    const here = room !== null && isOnStage(room);
     if (!here && this.devices.anyOn()) void this.devices.allOff();
   }
 

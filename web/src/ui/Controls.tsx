@@ -145,6 +145,7 @@ function Devices() {
           key={words.device}
           words={words}
           state={own[words.device]}
+          hidden={words.device === "camera" && own.screen === "on"}
           onToggle={() => void desk.toggle(words.device)}
         />
       ))}
@@ -166,13 +167,16 @@ function Devices() {
 interface DeviceButtonProps {
   readonly words: DeviceWords;
   readonly state: DeviceState;
+  /** On, and shown to nobody while the screen has its place. */
+  readonly hidden: boolean;
   readonly onToggle: () => void;
 }
 
-function DeviceButton({ words, state, onToggle }: DeviceButtonProps) {
+function DeviceButton({ words, state, hidden, onToggle }: DeviceButtonProps) {
   const say = useSay();
   const on = state === "on";
-  const name = say(on ? words.off : words.on);
+  const lit = on && !hidden;
+  const name = say(on && hidden ? "controls.camera.hidden" : on ? words.off : words.on);
   return (
     <button
       type="button"
@@ -181,10 +185,10 @@ function DeviceButton({ words, state, onToggle }: DeviceButtonProps) {
       title={name}
       aria-busy={state === "starting"}
       data-shortcut={words.shortcut}
-      data-on={on}
+      data-on={lit}
       onClick={onToggle}
     >
-      <Icon name={on ? words.icon : words.iconOff} />
+      <Icon name={lit ? words.icon : words.iconOff} />
       <span className="lbl">{say(words.words)}</span>
     </button>
   );

@@ -1,5 +1,5 @@
 /** The stage: one tile a person, oneself included. */
-import { useRef } from "react";
+import { type CSSProperties, useRef, useState } from "react";
 import { initials } from "../room/people";
 import { isOnStage, performers } from "../room/programme";
 import type { StagePerson } from "../wire";
@@ -18,46 +18,78 @@ export function StageGrid() {
   );
   const seen = new Set(key.split(" "));
   const shown = stage.on_stage.filter((one) => seen.has(one.person_id) || one.person_id === me);
+  const screen = shown.find((one) => one.shows === "screen" && one.video_slot !== null);
+  const presenting = screen !== undefined && shown.length > 1;
   return (
-    <ul className="stage" data-tiles={Math.min(shown.length, 9)} aria-label={say("room.region.stage")}>
+    <ul
+      className={presenting ? "stage presenting" : "stage"}
+      data-tiles={Math.min(shown.length, 9)}
+      style={{ "--beside": shown.length - 1 } as CSSProperties}
+      aria-label={say("room.region.stage")}
+    >
       {shown.map((one) =>
         one.person_id === me ? (
-          <OwnTile key={one.person_id} one={one} />
+          <OwnTile key={one.person_id} one={one} place={one === screen ? "large" : "in line"} />
         ) : (
-          <Tile key={one.person_id} one={one} />
+          <Tile key={one.person_id} one={one} place={one === screen ? "large" : "in line"} />
         ),
       )}
     </ul>
   );
 }
 
-function Tile({ one }: { readonly one: StagePerson }) {
+interface TileProps {
+  readonly one: StagePerson;
+  /** A shared screen takes the place of everyone, with the others beside it. */
+  readonly place: "large" | "in line";
+}
+
+/** A camera's picture may lose its edges to fill a tile; a screen, or a picture of another shape, may not. */
+function useFit(one: StagePerson) {
+  const [wide, setWide] = useState(true);
+  const measure = ({ currentTarget: video }: { readonly currentTarget: HTMLVideoElement }) => {
+    const ratio = video.videoWidth / video.videoHeight;
+    setWide(!(ratio < 1.5 || ratio > 2));
+  };
+  const className = one.shows === "camera" && wide ? "fills" : "";
+  return { className, onLoadedMetadata: measure, onResize: measure };
+}
+
+function Tile({ one, place }: TileProps) {
   const face = useView((view) =>
     one.video_slot === null ? null : (view.streams.faces[one.video_slot] ?? null),
   );
   const ref = useRef<HTMLVideoElement>(null);
   usePlaying(ref, face, "silent");
   useShown(ref, one.video_slot);
+  const fit = useFit(one);
   return (
-    <li className="tile" data-testid="stage-tile">
-      <video ref={ref} playsInline muted hidden={face === null} aria-label={one.name} />
+    <li className={`tile ${place}`} data-testid="stage-tile" data-shows={one.shows}>
+      <video ref={ref} playsInline muted hidden={face === null} aria-label={one.name} {...fit} />
       {face === null && <NoFace name={one.name} />}
       <TileName name={one.name} muted={one.muted} />
     </li>
   );
 }
 
-function OwnTile({ one }: { readonly one: StagePerson }) {
+function OwnTile({ one, place }: TileProps) {
   const say = useSay();
+  const { className, ...measured } = useFit(one);
   return (
-    <li className="tile" data-testid="own-tile">
-      <OwnPicture name={one.name} />
+    <li className={`tile ${place}`} data-testid="own-tile" data-shows={one.shows}>
+      <OwnPicture name={one.name} fit={className} measured={measured} />
       <TileName name={say("stage.you")} muted={one.muted} />
     </li>
   );
 }
 
-function OwnPicture({ name }: { readonly name: string }) {
+interface OwnPictureProps {
+  readonly name: string;
+  readonly fit?: string;
+  readonly measured?: Pick<ReturnType<typeof useFit>, "onLoadedMetadata" | "onResize">;
+}
+
+function OwnPicture({ name, fit = "", measured = undefined }: OwnPictureProps) {
   const picture = useView((view) => view.own.picture);
   const mirrored = useView((view) => view.own.screen !== "on");
   const ref = useRef<HTMLVideoElement>(null);
@@ -66,11 +98,12 @@ function OwnPicture({ name }: { readonly name: string }) {
     <>
       <video
         ref={ref}
-        className={mirrored ? "mirrored" : ""}
+        className={`${mirrored ? "mirrored" : ""} ${fit}`}
         playsInline
         muted
         hidden={picture === null}
         aria-label={name}
+        {...measured}
       />
       {picture === null && <NoFace name={name} />}
     </>

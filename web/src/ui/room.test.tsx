@@ -6,7 +6,8 @@ import * as rooms from "../../dev/snapshots";
 import { completeBrowser } from "../../dev/test-browser";
 import { shelf } from "../connection/device";
 import type { Language } from "../i18n/language";
-import type { Role, Snapshot } from "../wire";
+import { NOTHING_OWN } from "../room/view";
+import type { Role, Snapshot, StagePerson } from "../wire";
 import { RoomProvider } from "./context";
 import { preferences, type ViewPreferences } from "./preferences";
 import { RoomPage } from "./Room";
@@ -95,6 +96,19 @@ describe("a participant", () => {
     await act(async () => fireEvent.click(screen.getByRole("button", { name: "Come on stage" })));
     expect(asked(shown, "stage.enter")).toEqual([{}]);
     expect(screen.getByRole("button", { name: "Turn camera on" })).toBeTruthy();
+  });
+
+  it("sees a shared screen whole and large, the others beside it", async () => {
+    const sharing: Story = (setting) => {
+      const room = rooms.live(setting);
+      const [ines, samira] = room.stage.on_stage as [StagePerson, StagePerson];
+      return { ...room, stage: { invited: [], on_stage: [samira, { ...ines, shows: "screen" }] } };
+    };
+    await show(sharing, "participant");
+    const large = screen.getAllByTestId("stage-tile").filter((tile) => tile.classList.contains("large"));
+    expect(large.map((tile) => tile.dataset.shows)).toEqual(["screen"]);
+    expect(large[0]?.textContent).toContain("Inès Caron");
+    expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
   });
 
   it("sees their held message as theirs alone", async () => {
@@ -289,6 +303,14 @@ describe("a moderator", () => {
 });
 
 describe("a host (ROOM-7)", () => {
+  it("sees that nobody sees the camera while the screen is shared", async () => {
+    const { outside } = await show(rooms.live, "host");
+    const own = { ...NOTHING_OWN, camera: "on", screen: "on" } as const;
+    act(() => outside.view.setState({ own }));
+    const camera = screen.getByRole("button", { name: /nobody sees it while you share the screen/ });
+    expect(camera.dataset.on).toBe("false");
+  });
+
   const press = (name: string | RegExp) =>
     act(async () => void fireEvent.click(screen.getByRole("button", { name })));
 
