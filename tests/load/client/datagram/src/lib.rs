@@ -5,6 +5,6 @@ mod receive;
 mod send;
 mod time;
 
-pub use receive::{BATCH, Inbox, open, overflowed};
+pub use receive::{BATCH, Datagram, Inbox, Local, Whole, open, overflowed};
 pub use send::{send_segments, send_to};
 pub use time::{cpu_ns, realtime_ns, wait_readable};

@@ -1,6 +1,6 @@
 //! The other process: reads all sockets until its standard input closes, then says how many packets it had.
 
-use datagram::Inbox;
+use datagram::{Inbox, Local};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use serde_json::json;
@@ -13,9 +13,9 @@ const BUFFER_BYTES: i32 = 2 << 20;
 const STDIN: Token = Token(usize::MAX);
 
 /// Prints `{"ports": […]}`, reads, prints `{"packets": n}`.
-pub fn run(viewers: usize) -> io::Result<()> {
+pub fn run(viewers: usize, local: Local) -> io::Result<()> {
     let sockets =
-        (0..viewers).map(|_| datagram::open(BUFFER_BYTES)).collect::<io::Result<Vec<UdpSocket>>>()?;
+        (0..viewers).map(|_| datagram::open(local, BUFFER_BYTES)).collect::<io::Result<Vec<UdpSocket>>>()?;
     let ports = sockets
         .iter()
         .map(|socket| socket.local_addr().map(|address| address.port()))
@@ -50,10 +50,8 @@ pub fn run(viewers: usize) -> io::Result<()> {
 
 fn drain(inbox: &mut Inbox, socket: &UdpSocket) -> io::Result<u64> {
     let mut packets = 0;
-    loop {
-        match inbox.receive(socket)? {
-            0 => return Ok(packets),
-            taken => packets += taken as u64,
-        }
+    while inbox.receive(socket)? > 0 {
+        packets += inbox.datagrams().count() as u64;
     }
+    Ok(packets)
 }

@@ -1,7 +1,7 @@
 //! The measured process.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use datagram::{cpu_ns, send_segments, send_to};
+use datagram::{Local, Whole, cpu_ns, send_segments, send_to};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -68,13 +68,28 @@ impl Sealer {
     }
 }
 
+/// The reading process, at `local` and in `namespace`.
+fn reader(viewers: usize, local: Local, namespace: Option<&str>) -> io::Result<Command> {
+    let program = std::env::current_exe()?;
+    let mut command = match namespace {
+        None => Command::new(program),
+        Some(name) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", name]).arg(program);
+            command
+        }
+    };
+    command.args(["read", "--viewers", &viewers.to_string(), "--bind", &local.address.to_string()]);
+    if local.whole == Whole::Bursts {
+        command.arg("--bursts");
+    }
+    Ok(command)
+}
+
 /// Sends for about `seconds` to `viewers` sockets of a reading process and returns the figures.
-pub fn run(viewers: usize, seconds: usize) -> io::Result<Value> {
-    let mut reader = Command::new(std::env::current_exe()?)
-        .args(["read", "--viewers", &viewers.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+pub fn run(viewers: usize, seconds: usize, local: Local, namespace: Option<&str>) -> io::Result<Value> {
+    let mut reader =
+        reader(viewers, local, namespace)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(reader.stdout.take().expect("piped")).lines();
     let mut answer = || -> io::Result<Value> {
         let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
@@ -85,10 +100,11 @@ pub fn run(viewers: usize, seconds: usize) -> io::Result<Value> {
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(|port| Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, u16::try_from(port.as_u64()?).ok()?)))
+        .filter_map(|port| Some(SocketAddrV4::new(local.address, u16::try_from(port.as_u64()?).ok()?)))
         .collect();
 
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let from = if local.address.is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    let socket = UdpSocket::bind((from, 0))?;
     let mut sealer = Sealer::new()?;
     // The first second warms caches and is not counted.
     slice(&mut sealer, &socket, &addresses, Send::OneByOne)?;

@@ -2,11 +2,11 @@
 //!
 //! str0m's rule: after every change the output is drained until it names the next time-out, before the next change.
 
-use datagram::Inbox;
+use datagram::{Inbox, Local};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsCert;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
@@ -34,29 +34,38 @@ pub struct Publishes {
 
 impl Peer {
     /// Offers receive slots, audio before video.  Returns the peer and its offer.
-    pub fn viewer(cert: &DtlsCert, audio: usize, video: usize) -> Result<(Peer, String), PeerError> {
-        let (peer, sdp, _) = Peer::offer(cert, audio, video, None)?;
+    pub fn viewer(
+        cert: &DtlsCert,
+        local: Local,
+        audio: usize,
+        video: usize,
+    ) -> Result<(Peer, String), PeerError> {
+        let (peer, sdp, _) = Peer::offer(cert, local, audio, video, None)?;
         Ok((peer, sdp))
+    }
+
+    /// A viewer that takes what the other side offers.  Returns the peer and its answer.
+    pub fn called(cert: &DtlsCert, local: Local, sdp: &str) -> Result<(Peer, String), PeerError> {
+        let mut peer = Peer::new(cert, local)?;
+        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| PeerError::Sdp(error.to_string()))?;
+        let answer = peer.rtc.sdp_api().accept_offer(offer)?;
+        Ok((peer, answer.to_sdp_string()))
     }
 
     /// Offers receive slots, then audio and video to send.
     pub fn publisher(
         cert: &DtlsCert,
+        local: Local,
         audio: usize,
         video: usize,
     ) -> Result<(Peer, String, Publishes), PeerError> {
-        let (peer, sdp, mids) = Peer::offer(cert, audio, video, Some(Direction::SendOnly))?;
+        let (peer, sdp, mids) = Peer::offer(cert, local, audio, video, Some(Direction::SendOnly))?;
         let [audio, video] = mids[..] else { return Err(PeerError::Unanswered) };
         Ok((peer, sdp, Publishes { audio, video }))
     }
 
-    fn offer(
-        cert: &DtlsCert,
-        audio: usize,
-        video: usize,
-        sends: Option<Direction>,
-    ) -> Result<(Peer, String, Vec<Mid>), PeerError> {
-        let socket = datagram::open(BUFFER_BYTES)?;
+    fn new(cert: &DtlsCert, local: Local) -> Result<Peer, PeerError> {
+        let socket = datagram::open(local, BUFFER_BYTES)?;
         let local = socket.local_addr()?;
         let now = Instant::now();
         let mut rtc = Rtc::builder()
@@ -68,11 +77,21 @@ impl Peer {
             .enable_h264(true)
             .build(now);
         rtc.add_local_candidate(Candidate::host(local, "udp").map_err(|_| PeerError::Unanswered)?);
-        let mut api = rtc.sdp_api();
-        let mut slots = Vec::new();
+        Ok(Peer { rtc, socket, due: now, local, pending: None, slots: Vec::new() })
+    }
+
+    fn offer(
+        cert: &DtlsCert,
+        local: Local,
+        audio: usize,
+        video: usize,
+        sends: Option<Direction>,
+    ) -> Result<(Peer, String, Vec<Mid>), PeerError> {
+        let mut peer = Peer::new(cert, local)?;
+        let mut api = peer.rtc.sdp_api();
         for (kind, count) in [(MediaKind::Audio, audio), (MediaKind::Video, video)] {
             for _ in 0..count {
-                slots.push(api.add_media(kind, Direction::RecvOnly, None, None, None));
+                peer.slots.push(api.add_media(kind, Direction::RecvOnly, None, None, None));
             }
         }
         let mut mids = Vec::new();
@@ -82,8 +101,8 @@ impl Peer {
             }
         }
         let (offer, pending) = api.apply().ok_or(PeerError::Unanswered)?;
-        let sdp = offer.to_sdp_string();
-        Ok((Peer { rtc, socket, due: now, local, pending: Some(pending), slots }, sdp, mids))
+        peer.pending = Some(pending);
+        Ok((peer, offer.to_sdp_string(), mids))
     }
 
     /// Takes the answer and starts connecting.
@@ -118,12 +137,14 @@ impl Peer {
         for _ in 0..BATCHES_A_TURN {
             let taken = inbox.receive(&self.socket)?;
             let now = Instant::now();
-            for i in 0..taken {
-                let (bytes, source, arrived) = inbox.datagram(i);
-                let arrived_ns = arrived.unwrap_or_else(datagram::realtime_ns);
-                on_datagram(bytes);
+            for datagram in inbox.datagrams() {
+                let arrived_ns = datagram.arrived_ns.unwrap_or_else(datagram::realtime_ns);
+                on_datagram(datagram.bytes);
                 // A datagram that is nothing str0m knows is dropped, as a browser does.
-                let Ok(received) = Receive::new(Protocol::Udp, source, self.local, bytes) else { continue };
+                let Ok(received) = Receive::new(Protocol::Udp, datagram.source, self.local, datagram.bytes)
+                else {
+                    continue;
+                };
                 self.rtc.handle_input(Input::Receive(now, received))?;
                 self.drain(&mut |event| on_event(event, arrived_ns))?;
             }

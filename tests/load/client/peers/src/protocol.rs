@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(tag = "cmd", rename_all = "snake_case")]
@@ -12,6 +13,18 @@ pub enum Request {
     Viewer { id: u32, audio: usize, video: usize },
     /// Makes the publisher, which also has receive slots; answered by `offer`.
     Publisher { id: u32, audio: usize, video: usize, mode: Mode },
+    /// Makes a viewer that takes the server's offer; answered by `answer`.
+    Called { id: u32, sdp: String },
+    /// Feeds plain RTP to two ports of a server, from now on, in the place of the publisher.
+    Feed {
+        id: u32,
+        to: Ipv4Addr,
+        audio_port: u16,
+        audio_type: u8,
+        video_port: u16,
+        video_type: u8,
+        mode: Mode,
+    },
     /// The server's answer to an offer.
     Answer { id: u32, sdp: String },
     /// The publisher starts sending as soon as it is connected.
@@ -39,6 +52,10 @@ pub enum Mode {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     Offer {
+        id: u32,
+        sdp: String,
+    },
+    Answer {
         id: u32,
         sdp: String,
     },
@@ -129,6 +146,20 @@ mod tests {
         assert_eq!(
             read(r#"{"cmd":"viewer","id":7,"audio":4,"video":4}"#),
             Request::Viewer { id: 7, audio: 4, video: 4 }
+        );
+        assert_eq!(
+            read(
+                r#"{"cmd":"feed","id":0,"to":"198.18.0.1","audio_port":1,"audio_type":2,"video_port":3,"video_type":4,"mode":"burst"}"#
+            ),
+            Request::Feed {
+                id: 0,
+                to: Ipv4Addr::new(198, 18, 0, 1),
+                audio_port: 1,
+                audio_type: 2,
+                video_port: 3,
+                video_type: 4,
+                mode: Mode::Burst
+            }
         );
         assert_eq!(read(r#"{"cmd":"mark","window":1}"#), Request::Mark { window: 1 });
         assert!(serde_json::from_str::<Request>(r#"{"cmd":"dance"}"#).is_err());

@@ -2,12 +2,9 @@
 
 use crate::peer::{Peer, PeerError, Publishes};
 use crate::protocol::{Event, Mode, Sent, say};
-use datagram::{Inbox, realtime_ns, wait_readable};
-use reference::{
-    AUDIO_INTERVAL, AUDIO_TICKS, FRAME_INTERVAL, FRAME_TICKS, Frame, Kind, Stamp, VideoSchedule,
-    audio_payload, video_payload,
-};
-use std::collections::VecDeque;
+use crate::stream::{Packet, Stream};
+use datagram::{Inbox, Local, realtime_ns, wait_readable};
+use reference::Kind;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -17,10 +14,8 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{ExtensionValues, RtpWrite, SeqNo};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
-/// Over how long `Mode::Paced` spreads a frame.
-const PACING: Duration = Duration::from_millis(5);
 /// How long a command may wait.
-const LONGEST_WAIT: Duration = Duration::from_millis(10);
+pub const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
 pub enum Command {
     Answer(String),
@@ -31,14 +26,16 @@ pub enum Command {
 /// Starts the publisher; its offer is told as an event.
 pub fn start(
     cert: &DtlsCert,
+    local: Local,
     id: u32,
-    audio: usize,
-    video: usize,
+    (audio, video): (usize, usize),
     mode: Mode,
 ) -> Result<Sender<Command>, PeerError> {
-    let (peer, sdp, publishes) = Peer::publisher(cert, audio, video)?;
+    let (peer, sdp, publishes) = Peer::publisher(cert, local, audio, video)?;
     let (commands, inbound) = channel();
-    let mut publisher = Publisher::new(id, peer, publishes, mode, inbound);
+    let notes = Notes::default();
+    let mut publisher =
+        Publisher { id, peer, publishes, mode, commands: inbound, wanted: false, notes, running: None };
     std::thread::Builder::new().name("publisher".into()).spawn(move || {
         if let Err(error) = publisher.run() {
             say(&Event::Failed { id, reason: error.to_string() });
@@ -48,19 +45,17 @@ pub fn start(
     Ok(commands)
 }
 
-/// One of the two streams on the wire.
-struct Stream {
+/// Where one of the two kinds leaves.
+struct Outlet {
     mid: Mid,
     pt: Pt,
     next: u64,
 }
 
 struct Running {
-    began: Instant,
-    video: Stream,
-    audio: Stream,
-    frames: u32,
-    audio_packets: u32,
+    stream: Stream,
+    video: Outlet,
+    audio: Outlet,
 }
 
 struct Publisher {
@@ -69,14 +64,9 @@ struct Publisher {
     publishes: Publishes,
     mode: Mode,
     commands: Receiver<Command>,
-    schedule: VideoSchedule,
     wanted: bool,
     notes: Notes,
     running: Option<Running>,
-    /// Packets of the present frame that wait for their instant (`Mode::Paced`).
-    queue: VecDeque<(Instant, Frame, u16)>,
-    window: u8,
-    sent: Sent,
 }
 
 /// What str0m said.
@@ -109,23 +99,6 @@ impl Notes {
 }
 
 impl Publisher {
-    fn new(id: u32, peer: Peer, publishes: Publishes, mode: Mode, commands: Receiver<Command>) -> Self {
-        Publisher {
-            id,
-            peer,
-            publishes,
-            mode,
-            commands,
-            schedule: VideoSchedule::default(),
-            wanted: false,
-            notes: Notes::default(),
-            running: None,
-            queue: VecDeque::new(),
-            window: 0,
-            sent: Sent::default(),
-        }
-    }
-
     fn run(&mut self) -> Result<(), PeerError> {
         let mut inbox = Inbox::default();
         while !self.notes.closed {
@@ -155,8 +128,7 @@ impl Publisher {
                 Command::Publish => self.wanted = true,
                 Command::Mark(window) => {
                     let keyframes_asked = std::mem::take(&mut self.notes.keyframes_asked);
-                    let sent = std::mem::take(&mut self.sent);
-                    self.window = window;
+                    let sent = self.running.as_mut().map_or(Sent::default(), |it| it.stream.mark(window));
                     say(&Event::Marked { window, sent, keyframes_asked });
                 }
             }
@@ -165,144 +137,68 @@ impl Publisher {
     }
 
     fn begin(&self) -> Result<Running, PeerError> {
-        let stream = |mid: Mid, codec: Codec| {
+        let outlet = |mid: Mid, codec: Codec| {
             let media = self.peer.rtc.media(mid).filter(|media| media.direction().is_sending());
             let pts = media.map(|media| media.remote_pts()).unwrap_or_default();
             self.peer
                 .rtc
                 .codec_config()
                 .find(|params| params.spec().codec == codec && pts.contains(&params.pt()))
-                .map(|params| Stream { mid, pt: params.pt(), next: 1_000 })
+                .map(|params| Outlet { mid, pt: params.pt(), next: 1_000 })
                 .ok_or_else(|| PeerError::Sdp(format!("{codec} is not accepted")))
         };
         Ok(Running {
-            began: Instant::now(),
-            video: stream(self.publishes.video, Codec::Vp8)?,
-            audio: stream(self.publishes.audio, Codec::Opus)?,
-            frames: 0,
-            audio_packets: 0,
+            stream: Stream::begin(self.mode, Instant::now()),
+            video: outlet(self.publishes.video, Codec::Vp8)?,
+            audio: outlet(self.publishes.audio, Codec::Opus)?,
         })
     }
 
     fn next_due(&self) -> Instant {
-        let mut due = self.peer.due;
-        if let Some(running) = &self.running {
-            due = due.min(running.next_frame()).min(running.next_audio());
-        }
-        if let Some((at, _, _)) = self.queue.front() {
-            due = due.min(*at);
-        }
-        due
+        self.running.as_ref().map_or(self.peer.due, |running| self.peer.due.min(running.stream.due()))
     }
 
     fn send_due(&mut self) -> Result<(), PeerError> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        if std::mem::take(&mut self.notes.keyframe_asked) {
+            running.stream.start_group();
+        }
         let now = Instant::now();
-        if self.running.as_ref().is_some_and(|running| running.next_frame() <= now) {
-            self.queue_frame(now);
-        }
-        while self.queue.front().is_some_and(|(at, _, _)| *at <= now) {
-            if let Some((_, frame, index)) = self.queue.pop_front() {
-                self.send_video(&frame, index)?;
-            }
-        }
-        if self.running.as_ref().is_some_and(|running| running.next_audio() <= now) {
-            self.send_audio()?;
+        while let Some(packet) = running.stream.take(now) {
+            let outlet = match packet.kind {
+                Kind::Video => &mut running.video,
+                Kind::Audio => &mut running.audio,
+            };
+            let (id, notes) = (self.id, &mut self.notes);
+            write(&mut self.peer, outlet, packet, &mut |event| notes.hear(id, &event))?;
         }
         Ok(())
     }
-
-    fn queue_frame(&mut self, now: Instant) {
-        if std::mem::take(&mut self.notes.keyframe_asked) {
-            self.schedule.start_group();
-        }
-        let frame = self.schedule.next_frame();
-        let count = frame.packets.len() as u32;
-        for index in 0..count {
-            let wait = match self.mode {
-                Mode::Burst => Duration::ZERO,
-                Mode::Paced => PACING * index / count,
-            };
-            self.queue.push_back((now + wait, frame.clone(), index as u16));
-        }
-        if let Some(running) = &mut self.running {
-            running.frames += 1;
-        }
-    }
-
-    fn send_video(&mut self, frame: &Frame, index: u16) -> Result<(), PeerError> {
-        let count = frame.packets.len() as u16;
-        let stamp = Stamp {
-            kind: Kind::Video,
-            window: self.window,
-            keyframe: frame.keyframe,
-            seq: self.sent.video,
-            frame: frame.number,
-            index,
-            count,
-            sent_ns: realtime_ns(),
-        };
-        self.sent.video += 1;
-        let payload = video_payload(frame, &stamp);
-        let time = frame.number.wrapping_mul(FRAME_TICKS);
-        self.write(Kind::Video, payload, time, index + 1 == count, ExtensionValues::default())
-    }
-
-    fn send_audio(&mut self) -> Result<(), PeerError> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let number = running.audio_packets;
-        running.audio_packets += 1;
-        let stamp = Stamp {
-            kind: Kind::Audio,
-            window: self.window,
-            keyframe: false,
-            seq: self.sent.audio,
-            frame: number,
-            index: 0,
-            count: 1,
-            sent_ns: realtime_ns(),
-        };
-        self.sent.audio += 1;
-        let spoken =
-            ExtensionValues { audio_level: Some(-30), voice_activity: Some(true), ..Default::default() };
-        self.write(Kind::Audio, audio_payload(&stamp), number.wrapping_mul(AUDIO_TICKS), number == 0, spoken)
-    }
-
-    /// Hands one packet to str0m and sends it before the next is made.
-    fn write(
-        &mut self,
-        kind: Kind,
-        payload: Vec<u8>,
-        time: u32,
-        marker: bool,
-        extensions: ExtensionValues,
-    ) -> Result<(), PeerError> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let stream = match kind {
-            Kind::Video => &mut running.video,
-            Kind::Audio => &mut running.audio,
-        };
-        let now = Instant::now();
-        let packet = RtpWrite::new(stream.pt, SeqNo::from(stream.next), time, now, payload)
-            .marker(marker)
-            .nackable(kind == Kind::Video)
-            .ext_vals(extensions);
-        stream.next += 1;
-        let mut api = self.peer.rtc.direct_api();
-        api.stream_tx_by_mid(stream.mid, None).ok_or(PeerError::Unanswered)?.write_rtp(packet);
-        let (id, notes) = (self.id, &mut self.notes);
-        self.peer.drain(&mut |event| notes.hear(id, &event))?;
-        self.peer.tick(now, &mut |event| notes.hear(id, &event))
-    }
 }
 
-impl Running {
-    fn next_frame(&self) -> Instant {
-        self.began + FRAME_INTERVAL * self.frames
-    }
-
-    fn next_audio(&self) -> Instant {
-        self.began + AUDIO_INTERVAL * self.audio_packets
-    }
+/// Hands one packet to str0m and sends it before the next is made.
+fn write(
+    peer: &mut Peer,
+    outlet: &mut Outlet,
+    packet: Packet,
+    on: &mut impl FnMut(RtcEvent),
+) -> Result<(), PeerError> {
+    let extensions = match packet.kind {
+        Kind::Video => ExtensionValues::default(),
+        Kind::Audio => {
+            ExtensionValues { audio_level: Some(-30), voice_activity: Some(true), ..Default::default() }
+        }
+    };
+    let now = Instant::now();
+    let rtp = RtpWrite::new(outlet.pt, SeqNo::from(outlet.next), packet.time, now, packet.payload)
+        .marker(packet.marker)
+        .nackable(packet.kind == Kind::Video)
+        .ext_vals(extensions);
+    outlet.next += 1;
+    let mut api = peer.rtc.direct_api();
+    api.stream_tx_by_mid(outlet.mid, None).ok_or(PeerError::Unanswered)?.write_rtp(rtp);
+    peer.drain(on)?;
+    peer.tick(now, on)
 }
 
 impl From<PeerError> for io::Error {

@@ -4,7 +4,7 @@ use crate::histogram::Histogram;
 use crate::peer::{Peer, PeerError};
 use crate::protocol::{Event, ViewerReport, say};
 use crate::tally::{Progress, Tally};
-use datagram::{Inbox, realtime_ns};
+use datagram::{Inbox, Local, realtime_ns};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use reference::Stamp;
@@ -23,6 +23,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 pub enum Command {
     Viewer { id: u32, audio: usize, video: usize },
+    Called { id: u32, sdp: String },
     Answer { id: u32, sdp: String },
     Close { id: u32 },
     Report(Sender<Report>),
@@ -43,7 +44,7 @@ pub struct Viewers {
 }
 
 impl Viewers {
-    pub fn start(cert: Arc<DtlsCert>) -> io::Result<Viewers> {
+    pub fn start(cert: Arc<DtlsCert>, local: Local) -> io::Result<Viewers> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
         let (commands, inbound) = channel();
@@ -51,6 +52,7 @@ impl Viewers {
             poll,
             commands: inbound,
             cert,
+            local,
             viewers: HashMap::new(),
             inbox: Inbox::default(),
             unfinished: Vec::new(),
@@ -84,6 +86,7 @@ struct Thread {
     poll: Poll,
     commands: Receiver<Command>,
     cert: Arc<DtlsCert>,
+    local: Local,
     viewers: HashMap<u32, Viewer>,
     inbox: Inbox,
     /// Viewers whose turn ended while more was waiting.
@@ -159,10 +162,15 @@ impl Thread {
     fn obey(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Viewer { id, audio, video } => match self.add(id, audio, video) {
-                    Ok(sdp) => say(&Event::Offer { id, sdp }),
-                    Err(error) => say(&Event::Failed { id, reason: error.to_string() }),
-                },
+                Command::Viewer { id, audio, video } => {
+                    let made = Peer::viewer(&self.cert, self.local, audio, video);
+                    self.add(id, made, |sdp| Event::Offer { id, sdp });
+                }
+                Command::Called { id, sdp } => {
+                    let made = Peer::called(&self.cert, self.local, &sdp);
+                    self.add(id, made, |sdp| Event::Answer { id, sdp });
+                    self.with(id, |viewer, _, id| viewer.begin(id));
+                }
                 Command::Answer { id, sdp } => {
                     self.with(id, |viewer, _, id| viewer.accept(&sdp, id));
                 }
@@ -177,13 +185,20 @@ impl Thread {
         }
     }
 
-    fn add(&mut self, id: u32, audio: usize, video: usize) -> Result<String, PeerError> {
-        let (peer, sdp) = Peer::viewer(&self.cert, audio, video)?;
+    /// Takes a new viewer in and tells its SDP.
+    fn add(&mut self, id: u32, made: Result<(Peer, String), PeerError>, told: impl FnOnce(String) -> Event) {
+        match made.and_then(|(peer, sdp)| self.register(id, peer).map(|()| sdp)) {
+            Ok(sdp) => say(&told(sdp)),
+            Err(error) => say(&Event::Failed { id, reason: error.to_string() }),
+        }
+    }
+
+    fn register(&mut self, id: u32, peer: Peer) -> Result<(), PeerError> {
         let fd = peer.socket.as_raw_fd();
         self.poll.registry().register(&mut SourceFd(&fd), Token(id as usize), Interest::READABLE)?;
         let viewer = Viewer { peer, tally: Tally::default(), resend: [false; 128], heard: false };
         self.viewers.insert(id, viewer);
-        Ok(sdp)
+        Ok(())
     }
 
     fn report(&self) -> Report {
@@ -204,6 +219,12 @@ impl Thread {
 impl Viewer {
     fn accept(&mut self, sdp: &str, id: u32) -> Result<(), PeerError> {
         self.peer.accept(sdp, &mut |event| tell(id, &event))?;
+        self.begin(id)
+    }
+
+    /// What comes next is known on both sides: start.
+    fn begin(&mut self, id: u32) -> Result<(), PeerError> {
+        self.peer.tick(Instant::now(), &mut |event| tell(id, &event))?;
         self.peer.send_nothing(&mut |event| tell(id, &event))?;
         for params in self.peer.rtc.codec_config().params() {
             if let Some(pt) = params.resend() {
