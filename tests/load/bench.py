@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.load import floor, forward, idle, playback
+from tests.load import floor, forward, idle, playback, route
 from tests.load.figures import Json, last_line
 from tests.load.progress import say
 
-VIEWERS = 200
+VIEWERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ async def _paced(choice: Choice) -> Json:
     return {"floor": result.floor.to_json(), "paced": result.window.to_json(result.floor)}
 
 
+async def _wire(choice: Choice) -> Json:
+    try:
+        with route.wire() as wire:
+            result = await forward.run(forward.Plan(choice.viewers, "burst", wire))
+    except route.NoWire as reason:
+        say(f"  no wire: {reason}")
+        return {"wire": None}
+    return {"wire": {**result.window.to_json(result.floor), "floor": result.floor.to_json()}}
+
+
 async def _idle(_: Choice) -> Json:
     return {"idle": await idle.run()}
 
@@ -68,16 +79,39 @@ MEASURES: dict[str, Callable[[Choice], Awaitable[Json]]] = {
     "floor": _floor,
     "paced": _paced,
     "forward": _forward,
+    "wire": _wire,
 }
 
 
-async def run(choice: Choice) -> Json:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last line, and which benches broke: what they would have measured is null."""
+
+    line: Json
+    broken: tuple[str, ...]
+
+
+async def run(choice: Choice) -> Outcome:
     """Every chosen bench in turn.  The floor printed is that of the last run which needed one."""
     measured: dict[str, object] = {}
+    broken = []
     for name in choice.names:
         say(f"── {name}")
-        measured |= await MEASURES[name](choice)
-    return last_line(measured)
+        try:
+            measured |= await MEASURES[name](choice)
+        except Exception as error:
+            say(f"  {name} broke: {type(error).__name__}: {error}")
+            broken.append(name)
+    return Outcome(last_line(measured), tuple(broken))
+
+
+async def _until_told(choice: Choice) -> Outcome:
+    """SIGTERM and SIGHUP end the bench as Ctrl-C does: with everything put away."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await run(choice)
 
 
 def main() -> int:
@@ -86,8 +120,13 @@ def main() -> int:
     except ValueError as error:
         say(str(error))
         return 2
-    print(json.dumps(asyncio.run(run(choice))))
-    return 0
+    try:
+        outcome = asyncio.run(_until_told(choice))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        say("stopped")
+        return 130
+    print(json.dumps(outcome.line))
+    return 1 if outcome.broken else 0
 
 
 if __name__ == "__main__":

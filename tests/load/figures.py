@@ -76,7 +76,7 @@ class Window:
     `received` has one entry a viewer that reported: its distinct packets, video and audio together.
     `overflowed` packets found no room in a viewer's socket: the client was too slow, not the server.
     `others_percent` of a core went to processes that are neither the server's nor the bench's.
-    `cpu_ns` is the server's user and system time over the window.
+    `cpu_ns` is the server's user and system time over the window, `client_cpu_ns` the load client's.
     """
 
     viewers: int
@@ -86,6 +86,7 @@ class Window:
     retransmitted: int
     overflowed: int
     cpu_ns: int
+    client_cpu_ns: int
     delay: Delays
     audio_delay: Delays
     rss_before_kb: int
@@ -122,6 +123,7 @@ class Window:
             "retransmitted": self.retransmitted,
             "client_overflowed": self.overflowed,
             "cpu_percent": round(self.cpu_ns / self.seconds / 1e7, 1),
+            "client_cpu_percent": round(self.client_cpu_ns / self.seconds / 1e7, 1),
             "others_cpu_percent": round(self.others_percent, 1),
             "seconds": round(self.seconds, 2),
         }

@@ -8,6 +8,7 @@ import json
 from tests.load.figures import Floor
 from tests.load.peers import CLIENT
 from tests.load.progress import say
+from tests.load.route import LOOPBACK, Route
 
 SECONDS = 4
 
@@ -16,10 +17,12 @@ class FloorLost(Exception):
     """The reader of the floor program did not have every packet: the figure would be too low."""
 
 
-async def measure(viewers: int) -> Floor:
+async def measure(viewers: int, route: Route = LOOPBACK) -> Floor:
+    """The floor by `route`: the sender at the server's end, the reader at the client's."""
+    inside = () if route.namespace is None else ("--namespace", route.namespace)
     process = await asyncio.create_subprocess_exec(
         CLIENT / "floor",
-        *("--viewers", str(viewers), "--seconds", str(SECONDS)),
+        *("--viewers", str(viewers), "--seconds", str(SECONDS), *route.arguments(), *inside),
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()

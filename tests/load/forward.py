@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -15,10 +16,12 @@ import aiohttp
 from room_server.events.service import RoomType
 from tests.load import floor
 from tests.load.attendee import Attendee, enter, publish, view
+from tests.load.crowd import Pace, arrive
 from tests.load.figures import Delays, Floor, Joins, Window, mean_floor, quantile
 from tests.load.machine import Load
 from tests.load.peers import Peers
 from tests.load.progress import say
+from tests.load.route import LOOPBACK, Route
 from tests.load.server import Server, Session, serving
 from tests.load.workspace import Wanted
 
@@ -28,13 +31,15 @@ WINDOW_S = 12
 STRAGGLERS_S = 1.5
 FIRST_FRAME_WITHIN_S = 20
 QUIET_PERCENT = 20
+PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     viewers: int
     mode: str
-    joins_per_s: float = 25
+    route: Route = LOOPBACK
+    pace: Pace = PACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +50,19 @@ class Forwarded:
 
 
 async def run(plan: Plan) -> Forwarded:
-    before = await floor.measure(plan.viewers)
+    before = await floor.measure(plan.viewers, plan.route)
     wanted = Wanted(RoomType.LIVE, starts_in_s=0, participants=plan.viewers)
-    async with serving([wanted]) as server:
-        peers = await Peers.start()
-        connector = aiohttp.TCPConnector(limit=0)
+    # The server ends before its viewers' connections do: a buried one would not let them go.
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+        serving([wanted], plan.route) as server,
+    ):
+        peers = await Peers.start(route=plan.route)
         try:
-            async with aiohttp.ClientSession(connector=connector) as http:
-                joins, window = await _measure(plan, server, peers, http)
+            joins, window = await _measure(plan, server, peers, http)
         finally:
             await peers.close()
-    floors = mean_floor([before, await floor.measure(plan.viewers)])
+    floors = mean_floor([before, await floor.measure(plan.viewers, plan.route)])
     _tell(window, joins, floors)
     return Forwarded(floors, window, joins)
 
@@ -79,22 +86,18 @@ async def _measure(
 async def _join_all(
     plan: Plan, server: Server, session: Session, peers: Peers, http: aiohttp.ClientSession
 ) -> Joins:
-    say(f"  {plan.viewers} viewers join, {plan.joins_per_s:g} a second at most")
+    say(f"  {plan.viewers} viewers join, {plan.pace.per_s:g} a second at most")
     began, cpu, packets = time.monotonic(), server.cpu_ns(), await peers.total()
-    tasks = []
-    for number, link in enumerate(session.participants, start=1):
-        tasks.append(asyncio.create_task(_join(http, link, number, peers)))
-        await asyncio.sleep(max(0, began + number / plan.joins_per_s - time.monotonic()))
-    results = await asyncio.gather(*tasks, return_exceptions=True)
+    ways = [
+        partial(_join, http, link, number, peers) for number, link in enumerate(session.participants, start=1)
+    ]
+    first_frame_ms, _ = await arrive(ways, plan.pace)
     seconds, cpu_ns = time.monotonic() - began, server.cpu_ns() - cpu
-    refusals = [result for result in results if isinstance(result, BaseException)]
-    for refusal in refusals[:3]:
-        say(f"  a join failed: {type(refusal).__name__}: {refusal}")
     return Joins(
         seconds=seconds,
         cpu_ns=cpu_ns,
         forwarded=await peers.total() - packets,
-        first_frame_ms=tuple(result for result in results if isinstance(result, float)),
+        first_frame_ms=tuple(first_frame_ms),
     )
 
 
@@ -111,10 +114,12 @@ async def _steady(plan: Plan, server: Server, peers: Peers, rss_before_kb: int) 
     say(f"  steady window of {WINDOW_S} s")
     overflowed = _overflowed(await peers.report())
     await peers.mark(1)
-    began, cpu, load = time.monotonic(), server.cpu_ns(), Load.now((server.pid, peers.pid))
+    load, client_cpu = Load.now((server.pid, peers.pid)), peers.cpu_ns()
+    began, cpu = time.monotonic(), server.cpu_ns()
     await asyncio.sleep(WINDOW_S)
     sent = (await peers.mark(0))["sent"]
     seconds, cpu_ns, rss_after_kb = time.monotonic() - began, server.cpu_ns() - cpu, server.rss_kb()
+    client_cpu_ns = peers.cpu_ns() - client_cpu
     others_percent = load.others_percent(Load.now((server.pid, peers.pid)))
     if others_percent > QUIET_PERCENT:
         say(f"  other programs used {others_percent:.0f} % of a core meanwhile: delays are not ours alone")
@@ -131,6 +136,7 @@ async def _steady(plan: Plan, server: Server, peers: Peers, rss_before_kb: int) 
         retransmitted=sum(viewer["retransmitted"] for viewer in viewers),
         overflowed=_overflowed(report) - overflowed,
         cpu_ns=cpu_ns,
+        client_cpu_ns=client_cpu_ns,
         delay=Delays(report["video"]["p50"], report["video"]["p99"]),
         audio_delay=Delays(report["audio"]["p50"], report["audio"]["p99"]),
         rss_before_kb=rss_before_kb,
@@ -149,7 +155,7 @@ def _tell(window: Window, joins: Joins, floors: Floor) -> None:
         f"  {window.packets} packets delivered, {window.lost} lost, {window.retransmitted} retransmitted, "
         f"{window.overflowed} not read in time by the client; "
         f"{figures['cpu_ns_per_packet']} ns a packet = {figures['ratio_to_floor']} of the floor; "
-        f"{figures['cpu_percent']} % of a core"
+        f"{figures['cpu_percent']} % of a core, client {figures['client_cpu_percent']} %"
     )
     say(
         f"  delay p50 {window.delay.p50} / p99 {window.delay.p99} ms, "

@@ -11,6 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.load.machine import cpu_ns
+from tests.load.route import LOOPBACK, Route
+
 CLIENT = Path(__file__).parent / "client" / "target" / "release"
 _LONGEST_LINE = 16 << 20
 
@@ -30,11 +33,11 @@ class Peers:
         self.closed: list[int] = []
 
     @classmethod
-    async def start(cls, threads: int = 2) -> Peers:
+    async def start(cls, threads: int = 2, route: Route = LOOPBACK) -> Peers:
         process = await asyncio.create_subprocess_exec(
+            *route.enter(),
             CLIENT / "peers",
-            "--threads",
-            str(threads),
+            *("--threads", str(threads), *route.arguments()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE,
@@ -90,6 +93,9 @@ class Peers:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def cpu_ns(self) -> int:
+        return cpu_ns(self.pid)
 
     @property
     def _writer(self) -> asyncio.StreamWriter:

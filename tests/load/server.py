@@ -26,10 +26,13 @@ from room_server.access.key import server_key
 from room_server.config import Settings
 from tests.load.machine import cpu_ns
 from tests.load.progress import say
+from tests.load.route import LOOPBACK, Route
 from tests.load.workspace import Furnished, Wanted, furnish
 
 READY_WITHIN_S = 120
 _LONGEST_LINE = 16 << 20
+_PEOPLE_PER_ROOM = 2_000
+_JOINS_PER_MINUTE = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,20 @@ def rss_kb(status: str) -> int:
 
 
 @asynccontextmanager
-async def serving(wanted: Sequence[Wanted]) -> AsyncIterator[Server]:
-    """Run `room-server serve` on a new data folder, then plan these sessions; ended with SIGTERM."""
+async def serving(wanted: Sequence[Wanted], route: Route = LOOPBACK) -> AsyncIterator[Server]:
+    """Run `room-server serve` on a new data folder, then plan these sessions; ended with SIGTERM.
+
+    Its settings are the defaults, but that everybody joins from one address.
+    """
     with tempfile.TemporaryDirectory(prefix="room-server-bench-") as folder:
-        settings = Settings(data_dir=Path(folder), port=_free_port(), udp_port=0, metrics_port=_free_port())
+        settings = Settings(
+            data_dir=Path(folder), host=route.server, port=free_port(), udp_port=0, metrics_port=free_port()
+        )
         environment = {
             "ROOM_DATA_DIR": folder,
+            "ROOM_HOST": settings.host,
+            "ROOM_PEOPLE_PER_ROOM": str(_PEOPLE_PER_ROOM),
+            "ROOM_JOINS_PER_MINUTE": str(_JOINS_PER_MINUTE),
             "ROOM_PORT": str(settings.port),
             "ROOM_UDP_PORT": "0",
             "ROOM_METRICS_PORT": str(settings.metrics_port),
@@ -178,7 +189,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

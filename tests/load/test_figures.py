@@ -27,6 +27,7 @@ WINDOW = Window(
     retransmitted=4,
     overflowed=0,
     cpu_ns=5_980_000,
+    client_cpu_ns=9_000_000,
     delay=Delays(1.234, 9.876),
     audio_delay=Delays(0.5, None),
     rss_before_kb=100_000,
