@@ -1,6 +1,7 @@
 """`make bench`: measure, tell a person on stderr, end with one line of JSON on standard output.
 
-`BENCH` picks what runs (`all`, or names of `MEASURES` with commas); `BENCH_VIEWERS` how many watch.
+`BENCH` picks what runs (`all`, or names of `MEASURES` with commas); `BENCH_VIEWERS` how many watch,
+`BENCH_SCALE` how many in the runs of `scale`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.load import floor, forward, idle, playback, route
+from tests.load import floor, forward, idle, janus, playback, route
 from tests.load.figures import Json, last_line
+from tests.load.janus_server import NoJanus
 from tests.load.progress import say
 
-VIEWERS = 500
+VIEWERS = "500"
+SCALE = "100,200,1000"
+JANUS_VIEWERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +30,22 @@ class Choice:
 
     names: tuple[str, ...]
     viewers: int
+    scale: tuple[int, ...]
 
 
-def choose(bench: str, viewers: str) -> Choice:
-    """Raise ValueError for a bench that does not exist, or for viewers that are not a number above zero."""
+def choose(bench: str, viewers: str, scale: str) -> Choice:
+    """Raise ValueError for a bench that does not exist, or for viewers that are not numbers above zero."""
     names = tuple(MEASURES) if bench == "all" else tuple(bench.split(","))
     unknown = set(names) - set(MEASURES)
     if unknown:
         raise ValueError(f"BENCH={','.join(sorted(unknown))}: choose from all, {', '.join(MEASURES)}")
-    count = int(viewers)
-    if count < 1:
-        raise ValueError(f"BENCH_VIEWERS={count}: at least one")
-    return Choice(names, count)
+    return Choice(names, _count(viewers), tuple(_count(one) for one in scale.split(",")))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or (count := int(text)) < 1:
+        raise ValueError(f"{text} viewers: at least one")
+    return count
 
 
 async def _floor(choice: Choice) -> Json:
@@ -47,22 +55,36 @@ async def _floor(choice: Choice) -> Json:
 async def _forward(choice: Choice) -> Json:
     result = await forward.run(forward.Plan(choice.viewers, "burst"))
     joins = result.joins.to_json(result.window.cpu_ns_per_packet or 0)
-    return {"floor": result.floor.to_json(), "forward": result.window.to_json(result.floor), "joins": joins}
+    return {"floor": result.floor.to_json(), "forward": result.to_json(), "joins": joins}
 
 
 async def _paced(choice: Choice) -> Json:
     result = await forward.run(forward.Plan(choice.viewers, "paced"))
-    return {"floor": result.floor.to_json(), "paced": result.window.to_json(result.floor)}
+    return {"floor": result.floor.to_json(), "paced": result.to_json()}
 
 
 async def _wire(choice: Choice) -> Json:
     try:
-        with route.wire() as wire:
-            result = await forward.run(forward.Plan(choice.viewers, "burst", wire))
+        with route.wiring() as wire:
+            result = await forward.run(forward.Plan(choice.viewers, "burst", wire.far))
     except route.NoWire as reason:
         say(f"  no wire: {reason}")
-        return {"wire": None}
-    return {"wire": {**result.window.to_json(result.floor), "floor": result.floor.to_json()}}
+        return {}
+    return {"wire": result.to_json()}
+
+
+async def _scale(choice: Choice) -> Json:
+    results = [await forward.run(forward.Plan(viewers, "burst")) for viewers in choice.scale]
+    return {"scale": [result.to_json() for result in results]}
+
+
+async def _janus(choice: Choice) -> Json:
+    try:
+        with route.wiring() as wire:
+            return {"janus": await janus.compare(min(choice.viewers, JANUS_VIEWERS), wire)}
+    except (route.NoWire, NoJanus) as reason:
+        say(f"  no comparison: {reason}")
+        return {}
 
 
 async def _idle(_: Choice) -> Json:
@@ -80,6 +102,8 @@ MEASURES: dict[str, Callable[[Choice], Awaitable[Json]]] = {
     "paced": _paced,
     "forward": _forward,
     "wire": _wire,
+    "scale": _scale,
+    "janus": _janus,
 }
 
 
@@ -116,7 +140,11 @@ async def _until_told(choice: Choice) -> Outcome:
 
 def main() -> int:
     try:
-        choice = choose(os.environ.get("BENCH", "all"), os.environ.get("BENCH_VIEWERS", str(VIEWERS)))
+        choice = choose(
+            os.environ.get("BENCH", "all"),
+            os.environ.get("BENCH_VIEWERS", VIEWERS),
+            os.environ.get("BENCH_SCALE", SCALE),
+        )
     except ValueError as error:
         say(str(error))
         return 2

@@ -56,6 +56,20 @@ class Peers:
         reply = await self._ask("offer", peer, cmd="publisher", id=peer, audio=audio, video=video, mode=mode)
         return str(reply["sdp"])
 
+    async def called(self, peer: int, offer: str) -> str:
+        """Return the answer of a viewer to the server's offer."""
+        self._expect(peer)
+        return str((await self._ask("answer", peer, cmd="called", id=peer, sdp=offer))["sdp"])
+
+    def feed(self, peer: int, to: str, ports: tuple[int, int], types: tuple[int, int], mode: str) -> None:
+        """Send the reference stream as plain RTP from now on; audio before video in `ports` and `types`."""
+        (audio_port, video_port), (audio_type, video_type) = ports, types
+        self._send(
+            **{"cmd": "feed", "id": peer, "to": to, "mode": mode},
+            **{"audio_port": audio_port, "video_port": video_port},
+            **{"audio_type": audio_type, "video_type": video_type},
+        )
+
     def answer(self, peer: int, sdp: str) -> None:
         self._send(cmd="answer", id=peer, sdp=sdp)
 

@@ -14,7 +14,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.load.progress import say
@@ -49,26 +49,30 @@ class NoWire(Exception):
 
 
 @contextmanager
-def wire() -> Iterator[Route]:
+def wiring() -> Iterator[Wire]:
     """Make a namespace behind a veth pair.  Raise `NoWire` when that is not possible here."""
     if os.geteuid() != 0:
         raise NoWire("only root can make network namespaces")
     _need("iproute2")
     remove_left_behind()
-    pair = Pair(os.getpid())
+    wire = Wire(os.getpid())
     try:
-        for command in pair.making():
+        for command in wire.making():
             _ip(*command)
-        yield pair.route()
+        yield wire
     finally:
-        for command in pair.removing():
+        for command in wire.removing():
             # One half may never have been made.
             subprocess.run(("ip", *command), capture_output=True, check=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The veth pair of the bench whose process is `pid`: names, addresses, and the `ip` commands for it."""
+class Wire:
+    """The veth pair of the bench whose process is `pid`: names, addresses, and the `ip` commands for it.
+
+    `far`: the client is in the namespace.  `near`: it has the server's own address, so that the kernel takes
+    the way of loopback; for servers that never offer 127.0.0.1.
+    """
 
     pid: int
 
@@ -76,8 +80,17 @@ class Pair:
     def namespace(self) -> str:
         return f"room-bench-{self.pid}"
 
-    def route(self) -> Route:
+    @property
+    def interface(self) -> str:
+        return self._ends()[0]
+
+    @property
+    def far(self) -> Route:
         return Route(self._address(1), self._address(2), self.namespace, bursts=True)
+
+    @property
+    def near(self) -> Route:
+        return Route(self._address(1), self._address(1))
 
     def making(self) -> Sequence[Sequence[str]]:
         near, far = self._ends()
@@ -94,7 +107,7 @@ class Pair:
 
     def removing(self) -> Sequence[Sequence[str]]:
         # The pair first: a namespace lives on, and would keep it, while a process is left in it.
-        return (("link", "del", self._ends()[0]), ("netns", "del", self.namespace))
+        return (("link", "del", self.interface), ("netns", "del", self.namespace))
 
     def _ends(self) -> tuple[str, str]:
         return f"rb{self.pid}a", f"rb{self.pid}b"
@@ -104,16 +117,11 @@ class Pair:
         return f"198.18.{third}.{fourth * 4 + end}"
 
 
-def near_end(route: Route) -> Route:
-    """The same server address reached over loopback: for servers that never offer 127.0.0.1."""
-    return replace(route, client=route.server, namespace=None, bursts=False)
-
-
 def remove_left_behind() -> None:
     """Remove the namespaces of benches whose process is gone."""
     for pid in left_behind(_ip("netns", "list"), _is_running):
         say(f"  removing what bench {pid} left behind")
-        for command in Pair(pid).removing():
+        for command in Wire(pid).removing():
             subprocess.run(("ip", *command), capture_output=True, check=False)
 
 

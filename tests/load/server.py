@@ -147,10 +147,10 @@ async def _running(
     try:
         yield process
     except BaseException:
-        say(f"  the server's last words:\n{_tail(log)}")
+        say(f"  the server's last words:\n{last_words(log)}")
         raise
     finally:
-        await _end(process)
+        await end_process(process)
 
 
 async def _until_ready(process: asyncio.subprocess.Process, address: str) -> None:
@@ -173,11 +173,11 @@ async def _ready_line(process: asyncio.subprocess.Process) -> str:
     raise RuntimeError("the server did not start")
 
 
-def _tail(log: Path) -> str:
+def last_words(log: Path) -> str:
     return log.read_text(errors="replace")[-2_000:]
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     process.send_signal(signal.SIGTERM)

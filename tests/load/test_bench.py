@@ -9,17 +9,27 @@ from tests.load.figures import BENCHES
 
 
 def test_all_is_every_bench_there_is() -> None:
-    assert choose("all", "200").names == tuple(MEASURES)
+    assert choose("all", "200", "100,1000").names == tuple(MEASURES)
     assert set(MEASURES) <= set(BENCHES)
 
 
 def test_one_or_several_can_be_chosen() -> None:
-    choice = choose("floor,forward", "20")
+    choice = choose("floor,forward", "20", "10,30")
     assert choice.names == ("floor", "forward")
     assert choice.viewers == 20
+    assert choice.scale == (10, 30)
 
 
-@pytest.mark.parametrize(("bench", "viewers"), [("fast", "200"), ("forward", "0"), ("forward", "many")])
-def test_what_does_not_exist_is_refused(bench: str, viewers: str) -> None:
+@pytest.mark.parametrize(
+    ("bench", "viewers", "scale"),
+    [
+        ("fast", "200", "100"),
+        ("forward", "0", "100"),
+        ("forward", "many", "100"),
+        ("scale", "200", ""),
+        ("scale", "200", "100,-1"),
+    ],
+)
+def test_what_does_not_exist_is_refused(bench: str, viewers: str, scale: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        choose(bench, viewers)
+        choose(bench, viewers, scale)

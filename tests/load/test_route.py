@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from tests.load.route import LOOPBACK, NoWire, Pair, left_behind, near_end, wire
+from tests.load.route import LOOPBACK, NoWire, Wire, left_behind, wiring
 
 
 def test_on_loopback_nothing_is_entered() -> None:
@@ -17,28 +17,27 @@ def test_on_loopback_nothing_is_entered() -> None:
 
 
 def test_behind_a_wire_programs_run_in_the_namespace_and_take_bursts() -> None:
-    route = Pair(4_711).route()
+    route = Wire(4_711).far
     assert route.enter() == ("ip", "netns", "exec", "room-bench-4711")
     assert route.arguments() == ("--bind", route.client, "--bursts")
 
 
 @pytest.mark.parametrize("pid", [1, 63, 64, 4_711, 16_383, 4_194_303])
 def test_both_ends_share_a_network_kept_for_measuring(pid: int) -> None:
-    route = Pair(pid).route()
+    route = Wire(pid).far
     network = IPv4Network(f"{route.server}/30", strict=False)
     assert {route.server, route.client} == {str(host) for host in network.hosts()}
     assert network.subnet_of(IPv4Network("198.18.0.0/15"))
 
 
 def test_names_of_interfaces_are_never_too_long_for_the_kernel() -> None:
-    [near] = {command[2] for command in Pair(4_194_303).making() if command[:2] == ("link", "add")}
+    [near] = {command[2] for command in Wire(4_194_303).making() if command[:2] == ("link", "add")}
     assert len(near) <= 15
 
 
 def test_the_near_end_is_reached_over_loopback() -> None:
-    route = Pair(4_711).route()
-    near = near_end(route)
-    assert (near.server, near.client) == (route.server, route.server)
+    near, far = Wire(4_711).near, Wire(4_711).far
+    assert (near.server, near.client) == (far.server, far.server)
     assert near.enter() == ()
     assert not near.bursts
 
@@ -49,11 +48,11 @@ def test_only_namespaces_of_benches_that_are_gone_are_left_behind() -> None:
 
 
 def test_a_wire_is_removed_also_when_what_used_it_failed() -> None:
-    namespace = Pair(os.getpid()).namespace
+    namespace = Wire(os.getpid()).namespace
     try:
-        with wire() as route:
+        with wiring() as wire:
             assert namespace in _namespaces()
-            assert route.namespace == namespace
+            assert wire.far.namespace == namespace
             raise ZeroDivisionError
     except ZeroDivisionError:
         assert namespace not in _namespaces()
