@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -30,6 +31,8 @@ class RoomSocket:
         self._snapshot: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
         self.notices = 0
+        #: Told the raw text of every notice.
+        self.hears: Callable[[str], None] | None = None
 
     @classmethod
     async def connect(cls, http: aiohttp.ClientSession, url: str, ticket: str) -> RoomSocket:
@@ -89,6 +92,8 @@ class RoomSocket:
 
     def _notice(self, text: str) -> None:
         self.notices += 1
-        # Of the notices only the snapshot is read: the others would cost the driver more than the server.
+        if self.hears is not None:
+            self.hears(text)
+        # Of the notices only the snapshot is decoded: the others would cost the driver more than the server.
         if not self._snapshot.done() and text.startswith(f'42{NAMESPACE},["room.snapshot"'):
             self._snapshot.set_result(json.loads(text.removeprefix(f"42{NAMESPACE},"))[1])
