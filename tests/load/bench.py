@@ -14,7 +14,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.load import floor, forward, idle, janus, playback, route
+from tests.load import floor, forward, idle, janus, playback, route, signalling
 from tests.load.figures import Json, last_line
 from tests.load.janus_server import NoJanus
 from tests.load.progress import say
@@ -91,6 +91,10 @@ async def _idle(_: Choice) -> Json:
     return {"idle": await idle.run()}
 
 
+async def _signalling(_: Choice) -> Json:
+    return {"signalling": await signalling.run()}
+
+
 async def _playback(_: Choice) -> Json:
     return {"playback": await playback.run()}
 
@@ -98,6 +102,7 @@ async def _playback(_: Choice) -> Json:
 MEASURES: dict[str, Callable[[Choice], Awaitable[Json]]] = {
     "idle": _idle,
     "playback": _playback,
+    "signalling": _signalling,
     "floor": _floor,
     "paced": _paced,
     "forward": _forward,

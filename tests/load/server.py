@@ -1,13 +1,11 @@
 """The measured process: room-server with its production settings, and what the kernel says about it.
 
 serving(wanted)    `room-server serve` started on an empty data folder, then given the wanted sessions
-demonstrating(…)   `room-server demo`, whose automated session plays real film
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -30,18 +28,17 @@ from tests.load.route import LOOPBACK, Route
 from tests.load.workspace import Furnished, Wanted, furnish
 
 READY_WITHIN_S = 120
-_LONGEST_LINE = 16 << 20
 _PEOPLE_PER_ROOM = 2_000
 _JOINS_PER_MINUTE = 12_000
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`starts_at` is None where the bench does not need it."""
+    """A session with the links of its one host and of its participants."""
 
+    starts_at: datetime
     host: str
     participants: tuple[str, ...]
-    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,42 +86,13 @@ async def serving(wanted: Sequence[Wanted], route: Route = LOOPBACK) -> AsyncIte
             origin = f"http://{settings.host}:{settings.port}"
             await _until_ready(process, f"{origin}/readyz")
             # Only now: what a first start leaves in memory is in every figure.
-            furnished = await furnish(settings.database_path, server_key(settings.data_dir, None), wanted)
+            furnished = await furnish(settings, server_key(settings.data_dir, None), wanted)
             yield Server(process.pid, tuple(_with_links(origin, one) for one in furnished))
-
-
-@asynccontextmanager
-async def demonstrating(participants: int, starts_in_s: int) -> AsyncIterator[Server]:
-    """Run `room-server demo`; its one session here is the automated one."""
-    with tempfile.TemporaryDirectory(prefix="room-server-bench-") as folder:
-        arguments = (
-            *("demo", "--json", "--port", "0", "--udp-port", "0", "--data-dir", f"{folder}/data"),
-            *("--participants", str(participants), "--starts-in", str(starts_in_s)),
-        )
-        async with _running(Path(folder), arguments, {}) as process:
-            yield read_ready(await _ready_line(process))
-
-
-def read_ready(line: str) -> Server:
-    """Read what `room-server demo --json` prints when it is ready: its automated sessions."""
-    told = json.loads(line)
-    return Server(
-        pid=told["pid"],
-        sessions=tuple(
-            Session(
-                host=session["links"]["host"][0],
-                participants=tuple(session["links"]["participant"]),
-                starts_at=datetime.fromisoformat(session["starts_at"]),
-            )
-            for session in told["sessions"]
-            if session["room_type"] == "automated"
-        ),
-    )
 
 
 def _with_links(origin: str, furnished: Furnished) -> Session:
     host, *participants = (f"{origin}/a/{token}" for token in (furnished.host, *furnished.participants))
-    return Session(host, tuple(participants))
+    return Session(furnished.starts_at, host, tuple(participants))
 
 
 @asynccontextmanager
@@ -132,17 +100,14 @@ async def _running(
     folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOM_")}
-    if "ROOM_DEMO_FILM" in os.environ:
-        inherited["ROOM_DEMO_FILM"] = os.environ["ROOM_DEMO_FILM"]
     log = folder / "server.log"
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("room-server"),
             *arguments,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=errors,
             stderr=errors,
             env=inherited | dict(environment),
-            limit=_LONGEST_LINE,
         )
     try:
         yield process
@@ -161,15 +126,6 @@ async def _until_ready(process: asyncio.subprocess.Process, address: str) -> Non
                     if response.status == 200:
                         return
             await asyncio.sleep(0.1)
-    raise RuntimeError("the server did not start")
-
-
-async def _ready_line(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    async with asyncio.timeout(READY_WITHIN_S):
-        async for line in process.stdout:
-            if line.startswith(b"{"):
-                return line.decode()
     raise RuntimeError("the server did not start")
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-
 import pytest
 
-from tests.load.server import read_ready, rss_kb
+from tests.load.server import rss_kb
 
 
 def test_resident_memory_is_read_from_the_status_file() -> None:
@@ -17,33 +14,3 @@ def test_resident_memory_is_read_from_the_status_file() -> None:
 def test_an_ended_process_has_no_memory_to_read() -> None:
     with pytest.raises(ValueError, match="ended"):
         rss_kb("Name:\troom\nState:\tZ (zombie)\n")
-
-
-def test_the_ready_line_of_the_demo_is_understood() -> None:
-    line = {
-        "url": "http://127.0.0.1:8000",
-        "udp_port": 7000,
-        "metrics_url": "http://127.0.0.1:9000/metrics",
-        "data_dir": "data",
-        "pid": 42,
-        "admin": {"email": None, "password": None},
-        "sessions": [
-            {
-                "id": "s1",
-                "room_type": "automated",
-                "starts_at": "2026-11-21T10:00:00Z",
-                "links": {"host": ["h"], "participant": ["a", "b"]},
-            },
-            {
-                "id": "s2",
-                "room_type": "live",
-                "starts_at": "2026-11-21T10:00:00Z",
-                "links": {"host": ["k"], "participant": ["c"]},
-            },
-        ],
-    }
-    server = read_ready(json.dumps(line))
-    assert server.pid == 42
-    [session] = server.sessions
-    assert (session.host, session.participants) == ("h", ("a", "b"))
-    assert session.starts_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
