@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 CORE_SOURCES := $(shell find $(CORE) -path '*/target' -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
 WEB_SOURCES  := $(shell find web -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help demo test test-fast test-generated test-core test-web test-python build bench fuzz lint fmt docs lock clean
+.PHONY: help demo test test-fast test-generated test-core test-web test-python build bench soak fuzz lint fmt docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ test-python: $(CACHE)/core
 
 bench: build $(CACHE)/load ## measure; ends with one line of JSON: BENCH=forward make bench
 	@BENCH=$(BENCH) $(BIN)/python -m tests.load.bench
+
+soak: build $(CACHE)/load ## people join and leave for ten minutes; does anything grow? SOAK_MINUTES=60 make soak
+	@$(BIN)/python -m tests.load.soak
 
 fuzz: $(CACHE)/core ## run every fuzz target: make fuzz SECONDS=60
 	@FUZZ_SECONDS=$(or $(SECONDS),60) cargo test --release --locked --manifest-path $(CORE)/Cargo.toml --package room-fuzz -- --nocapture

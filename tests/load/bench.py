@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from tests.load import floor, forward, idle, janus, playback, route, signalling
 from tests.load.figures import Json, last_line
 from tests.load.janus_server import NoJanus
-from tests.load.progress import say
+from tests.load.progress import say, until_done
 
 VIEWERS = "500"
 SCALE = "100,200,1000"
@@ -134,15 +132,6 @@ async def run(choice: Choice) -> Outcome:
     return Outcome(last_line(measured), tuple(broken))
 
 
-async def _until_told(choice: Choice) -> Outcome:
-    """SIGTERM and SIGHUP end the bench as Ctrl-C does: with everything put away."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await run(choice)
-
-
 def main() -> int:
     try:
         choice = choose(
@@ -153,10 +142,7 @@ def main() -> int:
     except ValueError as error:
         say(str(error))
         return 2
-    try:
-        outcome = asyncio.run(_until_told(choice))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        say("stopped")
+    if (outcome := until_done(run(choice))) is None:
         return 130
     print(json.dumps(outcome.line))
     return 1 if outcome.broken else 0

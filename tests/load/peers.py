@@ -92,7 +92,10 @@ class Peers:
         return int((await self._ask("total", None, cmd="total"))["packets"])
 
     def leave(self, peer: int) -> None:
+        """Say goodbye and forget the peer."""
         self._send(cmd="close", id=peer)
+        for event in ("offer", "answer", "connected", "first_packet", "first_frame"):
+            self._waiting.pop((event, peer), None)
 
     async def close(self) -> None:
         self._writer.close()

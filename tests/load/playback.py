@@ -1,8 +1,8 @@
 """Automated sessions: how late their first packets come, what playing costs, whether lips fit.
 
-Rooms start in several waves, each at one second, when their viewers are connected.  `start_late_ms` is the time
-from that second to the first media packet in a viewer's socket, an entry a viewer; below zero would be early.
-`av_skew_ms` is what `room-server probe` decoded in each room, after the CPU was measured: it decodes in Python.
+Rooms start in several waves, each at one second, when their viewers are connected.  `start_late_ms` is the
+time from that second to the first media packet in a viewer's socket, an entry a viewer; below zero is early.
+`av_skew_ms` is what `room-server probe` decoded in each room, after the CPU was measured: it is not cheap.
 """
 
 from __future__ import annotations

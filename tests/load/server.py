@@ -52,7 +52,16 @@ class Server:
         return cpu_ns(self.pid)
 
     def rss_kb(self) -> int:
-        return rss_kb(Path(f"/proc/{self.pid}/status").read_text())
+        return rss_kb(self._status())
+
+    def threads(self) -> int:
+        return threads(self._status())
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def _status(self) -> str:
+        return Path(f"/proc/{self.pid}/status").read_text()
 
 
 def rss_kb(status: str) -> int:
@@ -60,6 +69,14 @@ def rss_kb(status: str) -> int:
     found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
     if found is None:
         raise ValueError("no VmRSS: the process has ended")
+    return int(found[1])
+
+
+def threads(status: str) -> int:
+    """Threads by the text of `/proc/PID/status`."""
+    found = re.search(r"^Threads:\s+(\d+)$", status, re.MULTILINE)
+    if found is None:
+        raise ValueError("no Threads: not a status file")
     return int(found[1])
 
 
