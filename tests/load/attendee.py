@@ -29,18 +29,25 @@ class Attendee:
     began_ns: int
 
 
-async def enter(http: aiohttp.ClientSession, link: str, peer: int) -> Attendee:
+async def enter(http: aiohttp.ClientSession, link: str, peer: int, device_key: str = "") -> Attendee:
     """Take the link's seat and connect, trying again as the web client does.
+
+    Who comes back says the same `device_key`; without one, it is a new device.
 
     Raise `Refused` with the server's code when it refused every time.
     """
     began_ns = time.time_ns()
-    device_key = secrets.token_urlsafe(24)
+    device_key = device_key or new_device_key()
     for _ in range(TRIES - 1):
         with suppress(Refused):
             return await _enter_once(http, link, peer, device_key, began_ns)
         await asyncio.sleep(TRY_AGAIN_AFTER_S)
     return await _enter_once(http, link, peer, device_key, began_ns)
+
+
+def new_device_key() -> str:
+    """What a browser makes for itself on its first visit."""
+    return secrets.token_urlsafe(24)
 
 
 async def _enter_once(

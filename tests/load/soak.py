@@ -14,13 +14,14 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
 from room_server.events.service import RoomType
-from tests.load.attendee import enter, publish, view
+from tests.load.attendee import enter, new_device_key, publish, view
 from tests.load.peers import Peers
 from tests.load.progress import say, until_done
 from tests.load.server import Server, serving
@@ -38,6 +39,14 @@ FIRST_FRAME_WITHIN_S = 20
 GONE_WITHIN_S = 30
 #: More than these at once would only wait for each other.
 AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody who comes again and again, always with the same browser."""
+
+    link: str
+    device_key: str = field(default_factory=new_device_key)
 
 
 @dataclass(slots=True)
@@ -73,7 +82,7 @@ async def _soak(minutes: float, server: Server, peers: Peers, http: aiohttp.Clie
     samples: list[Sample] = []
     async with asyncio.TaskGroup() as both:
         watching = both.create_task(_watch(server, began, count, samples))
-        await _come_and_go(minutes * 60, session.participants, peers, http, count)
+        await _come_and_go(minutes * 60, deque(map(Guest, session.participants)), peers, http, count)
         watching.cancel()
     after = await _until_as_before(server, before, began, count)
     if count.failed:
@@ -82,21 +91,21 @@ async def _soak(minutes: float, server: Server, peers: Peers, http: aiohttp.Clie
 
 
 async def _come_and_go(
-    seconds: float, links: tuple[str, ...], peers: Peers, http: aiohttp.ClientSession, count: Count
+    seconds: float, absent: deque[Guest], peers: Peers, http: aiohttp.ClientSession, count: Count
 ) -> None:
+    """Who was absent longest comes next."""
     began, places = time.monotonic(), asyncio.Semaphore(AT_ONCE)
-    free: list[str] = list(links)
     numbers: Iterator[int] = itertools.count(HOST + 1)
 
-    async def visit(number: int, link: str) -> None:
+    async def visit(number: int, guest: Guest) -> None:
         try:
-            await _visit(number, link, peers, http)
+            await _visit(number, guest, peers, http)
             count.joined += 1
         except Exception as error:
             count.failed += 1
             count.last_failure = f"{type(error).__name__}: {error}"
         finally:
-            free.append(link)
+            absent.append(guest)
             places.release()
 
     async with asyncio.TaskGroup() as visits:
@@ -108,12 +117,12 @@ async def _come_and_go(
             if time.monotonic() - began > seconds:
                 break
             await places.acquire()
-            visits.create_task(visit(next(numbers), free.pop(0)))
+            visits.create_task(visit(next(numbers), absent.popleft()))
 
 
-async def _visit(number: int, link: str, peers: Peers, http: aiohttp.ClientSession) -> None:
+async def _visit(number: int, guest: Guest, peers: Peers, http: aiohttp.ClientSession) -> None:
     """Join, see a whole frame, stay a little, leave."""
-    attendee = await enter(http, link, number)
+    attendee = await enter(http, guest.link, number, guest.device_key)
     try:
         async with asyncio.timeout(FIRST_FRAME_WITHIN_S):
             await view(attendee, peers)
@@ -132,7 +141,7 @@ async def _watch(server: Server, began: float, count: Count, samples: list[Sampl
         samples.append(_sample(server, at_s, count.joined))
         if at_s - told >= TELL_EVERY_S:
             told = at_s
-            say(f"  {samples[-1]}")
+            say(f"  {samples[-1]}; {count.failed} failed")
 
 
 async def _until_as_before(server: Server, before: Sample, began: float, count: Count) -> Sample:
