@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 CORE_SOURCES := $(shell find $(CORE) -path '*/target' -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
 WEB_SOURCES  := $(shell find web -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help demo test test-fast test-generated test-core test-web test-python build bench soak fuzz lint fmt docs lock clean
+.PHONY: help demo test test-fast test-generated test-core test-load test-web test-python build bench soak fuzz lint fmt docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,11 @@ test-generated: $(CACHE)/python
 test-core: $(CACHE)/core
 	@echo "── media core (cargo test)"
 	cargo test --quiet --release --locked --manifest-path $(CORE)/Cargo.toml --workspace
+
+test-load: $(CACHE)/load ## the load client of the bench (cargo test, clippy)
+	@echo "── load client (cargo test)"
+	cargo test --quiet --release --locked --manifest-path $(LOAD)/Cargo.toml --workspace
+	cargo clippy --quiet --release --locked --manifest-path $(LOAD)/Cargo.toml --workspace --all-targets -- -D warnings
 
 test-web: $(CACHE)/node
 	@echo "── web (vitest)"

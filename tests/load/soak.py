@@ -35,6 +35,7 @@ LINKS = 400
 HOST = 0
 SAMPLE_EVERY_S = 5.0
 TELL_EVERY_S = 30.0
+ENTER_WITHIN_S = 40
 FIRST_FRAME_WITHIN_S = 20
 GONE_WITHIN_S = 30
 #: More than these at once would only wait for each other.
@@ -122,7 +123,8 @@ async def _come_and_go(
 
 async def _visit(number: int, guest: Guest, peers: Peers, http: aiohttp.ClientSession) -> None:
     """Join, see a whole frame, stay a little, leave."""
-    attendee = await enter(http, guest.link, number, guest.device_key)
+    async with asyncio.timeout(ENTER_WITHIN_S):
+        attendee = await enter(http, guest.link, number, guest.device_key)
     try:
         async with asyncio.timeout(FIRST_FRAME_WITHIN_S):
             await view(attendee, peers)
