@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Of one core; when others take more, delays are not the server's alone.
+QUIET_PERCENT = 20
+
 
 def cpu_clock(pid: int) -> int:
     """The CPU clock of another process, as `clock_getcpuclockid(3)` would name it."""

@@ -22,6 +22,7 @@ import aiohttp
 
 from room_server.events.service import RoomType
 from tests.load.attendee import enter, new_device_key, publish, view
+from tests.load.machine import QUIET_PERCENT, Load
 from tests.load.peers import Peers
 from tests.load.progress import say, until_done
 from tests.load.server import Server, serving
@@ -79,12 +80,16 @@ async def _soak(minutes: float, server: Server, peers: Peers, http: aiohttp.Clie
     await host.socket.request("session.start")
     await publish(host, peers, "burst")
     before, began, count = _sample(server, 0.0, 0), time.monotonic(), Count()
+    load = Load.now((server.pid, peers.pid))
     say(f"  {JOINS_PER_S} joins and leaves a second for {minutes:g} minutes; before: {before}")
     samples: list[Sample] = []
     async with asyncio.TaskGroup() as both:
         watching = both.create_task(_watch(server, began, count, samples))
         await _come_and_go(minutes * 60, deque(map(Guest, session.participants)), peers, http, count)
         watching.cancel()
+    others_percent = load.others_percent(Load.now((server.pid, peers.pid)))
+    if others_percent > QUIET_PERCENT:
+        say(f"  other programs used {others_percent:.0f} % of a core: joins that failed may be theirs")
     after = await _until_as_before(server, before, began, count)
     if count.failed:
         say(f"  {count.failed} joins failed, the last: {count.last_failure}")

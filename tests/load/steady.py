@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from tests.load.figures import Delays, Floor, Window, quantile
-from tests.load.machine import Load
+from tests.load.machine import QUIET_PERCENT, Load
 from tests.load.peers import Peers
 from tests.load.progress import say
 from tests.load.server import Server
@@ -15,7 +15,6 @@ from tests.load.server import Server
 SETTLE_S = 3
 WINDOW_S = 12
 STRAGGLERS_S = 1.5
-QUIET_PERCENT = 20
 
 
 async def window(viewers: int, server: Server, peers: Peers, rss_before_kb: int) -> Window:
