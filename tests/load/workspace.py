@@ -53,7 +53,7 @@ class _NoNode:
 
 
 async def furnish(settings: Settings, key: ServerKey, wanted: Sequence[Wanted]) -> tuple[Furnished, ...]:
-    """Make the sessions in the data folder of a running server with that key; it sees them within a second."""
+    """Make the sessions in the data folder of a running server with that key; it sees them in a second."""
     database = await Database.attach(settings.database_path)
     try:
         workspace_id = await Workspaces(database).create("Bench")
