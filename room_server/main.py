@@ -28,7 +28,7 @@ from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
 from room_server.access.rules import TEAM_PER_ROOM
 from room_server.access.service import Access, AccessLimits
 from room_server.accounts.service import Workspaces
-from room_server.clock import Clock, anchor, wall_now
+from room_server.clock import Clock, WallClock, wall_now
 from room_server.cluster.folder import hold
 from room_server.cluster.lease import Lease
 from room_server.config import Settings
@@ -121,7 +121,7 @@ class RoomServer:
         await upgrade_apart(settings.database_path)
         self.database = await Database.open(settings.database_path, wall)
         stack.push_async_callback(self.database.close)
-        self.clock = anchor(wall())
+        self.clock = WallClock(wall)
         self.lease = await Lease.begin(self.database, self.clock, NodeId(settings.node_id))
         self.lease.on_lost = self._give_up
         self.workspaces = Workspaces(self.database)

@@ -38,13 +38,14 @@ class Hosting:
         if room.state.session.room_type is RoomType.AUTOMATED:
             raise Refused("starts_by_itself")
         async with self._ports.db.transaction() as tx:
+            clock = self._ports.clock.anchored(tx.now)
             await self._ports.seats.check_holds(tx, who)
             session = await event_store.session(tx, who.session_id)
             if session is not None and session.state is SessionState.ON_AIR:
                 raise Refused("already_on_air")
             session = await self._ports.events.set_state(tx, who.session_id, SessionState.ON_AIR)
             await store.claim_run(tx, who.session_id, self._ports.node.current())
-        room.state = replace(room.state, session=session)
+        room.state, room.clock = replace(room.state, session=session), clock
         everyone = room.state.roster.everyone()
         self._ports.fanout.tell(everyone, SessionStateChanged(session.state, session.started_at))
         room.refresh_stage()
@@ -63,7 +64,7 @@ class Hosting:
             if before is not None and before.state is SessionState.SCHEDULED:
                 raise Refused("session_not_on_air")
             session = await self._ports.events.set_state(tx, who.session_id, SessionState.ENDED)
-            row = await self._running.end_in(tx, who.session_id, who.name)
+            row = await self._running.end_in(tx, room, who.name)
         self._running.over(room, session, row)
 
     async def launch_cta(self, who: Admission, cta_id: CtaId) -> None:
@@ -78,7 +79,7 @@ class Hosting:
         cta = room.state.plan.cta(cta_id)
         if room.state.session.state is not SessionState.ON_AIR:
             raise Refused("session_not_on_air")
-        now = self._ports.clock.now()
+        now = room.clock.now()
         launch = Launch(cta_id, now, now + timedelta(seconds=cta.shown_s))
         async with self._ports.db.transaction() as tx:
             await self._ports.seats.check_holds(tx, who)

@@ -4,7 +4,8 @@
     media event ────────► stage ──► layout ──► told
     time passes ────────► pulse: CTAs, position, end     (one timer a room, set to the next change)
 
-Invariant: whoever is on the roster has had a snapshot, and since then every notice meant for them, in order.
+Invariant: whoever is on the roster has had a snapshot, and since then every notice meant for them, in order;
+on air the room's `clock` is anchored, so that a step of the wall clock moves nothing in it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 from media.engine import EngineRefused, Kind, PeerId, RoomKey, TrackId
 from playback.clock import Motion
 from room_server.access.rules import Admission
+from room_server.clock import Clock
 from room_server.events.rules import RoomType, SessionState
 from room_server.room import course
 from room_server.room.course import Cta, PlaybackState
@@ -41,6 +43,7 @@ class Room:
     def __init__(self, key: RoomKey, state: RoomState, ports: Ports) -> None:
         self.key = key
         self.state = state
+        self.clock: Clock = ports.clock
         self.programme: Source | None = None
         self.peers: dict[PeerId, Admission] = {}
         self.on_timeline_over: Callable[[Room], None] | None = None
@@ -52,6 +55,8 @@ class Room:
         self._pulse_timer: asyncio.TimerHandle | None = None
         self._layout: tuple[tuple[TrackId | None, ...], ...] = ()
         ports.media.open_room(key)
+        if state.session.state is SessionState.ON_AIR:
+            self.clock = ports.clock.anchored(ports.clock.now())
         self.pulse()
 
     def close(self) -> None:
@@ -66,7 +71,7 @@ class Room:
 
     def joined(self, who: Admission) -> None:
         """Put `who` on the roster, give them their snapshot and tell the others."""
-        now = self._ports.clock.now()
+        now = self.clock.now()
         stage = self.state.stage.back(who)
         self.state = replace(self.state, roster=self.state.roster.joined(who), stage=stage)
         self._ports.fanout.tell([who.connection_id], snapshot(self.state, who, now))
@@ -162,7 +167,7 @@ class Room:
             self._pulse_timer = None
         if self.state.session.state is not SessionState.ON_AIR:
             return
-        now = self._ports.clock.now()
+        now = self.clock.now()
         self._tell_ctas(self.state.ctas(now))
         position = self.state.position(now)
         if position is not None:

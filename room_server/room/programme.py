@@ -1,10 +1,10 @@
 """What an automated session sends: opened files, a player, and the source they write to.
 
-    open ──► follow(plan, row) ──► follow … ──► close
+    open ──► follow(timeline, transport) ──► follow … ──► close
                  │ a read fails: logged, the player starts anew a second later
                  └ the engine lost the room: a new source, a new player, the same course
 
-Invariant: the player follows a row only after it was committed.
+Invariant: the player follows a transport only after its row was committed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from media.engine import RoomKey
 from playback.clock import Transport
 from playback.player import Player
 from playback.source import AssetMissing, PreparedFile
-from room_server.room.course import Plan, TransportRow
+from playback.timeline import Timeline
+from room_server.room.course import Plan
 from room_server.room.errands import Errands
 from room_server.room.ports import Ports, Source
 
@@ -34,7 +35,7 @@ class Programme:
         self._ports = ports
         self._errands = errands
         self._files: dict[str, PreparedFile] = {}
-        self._course: tuple[Plan, TransportRow] | None = None
+        self._course: tuple[Timeline, Transport] | None = None
         self.source: Source = ports.media.add_source(key)
         self._player = self._new_player()
         self._task: asyncio.Task[None] | None = None
@@ -50,12 +51,11 @@ class Programme:
             except AssetMissing:
                 _log.error("asset_missing", room=self._key, asset=asset_id)
 
-    def follow(self, plan: Plan, row: TransportRow) -> None:
-        """Play as `row` says."""
-        self._course = (plan, row)
-        at_ns = self._ports.clock.to_monotonic_ns(row.at)
+    def follow(self, timeline: Timeline, transport: Transport) -> None:
+        """Play as `transport` says."""
+        self._course = (timeline, transport)
         try:
-            self._player.follow(plan.timeline, Transport(row.motion, row.position_s, at_ns))
+            self._player.follow(timeline, transport)
         except AssetMissing:
             _log.error("programme_silent", room=self._key)
             return

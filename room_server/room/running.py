@@ -19,9 +19,10 @@ from datetime import datetime
 
 import structlog
 
-from playback.clock import Motion
+from playback.clock import Motion, Transport
 from playback.timeline import Timeline, length_s
 from room_server.access.rules import Admission, ClosingReason
+from room_server.clock import Clock
 from room_server.errors import Refused
 from room_server.events import store as event_store
 from room_server.events.rules import RoomType, Session, SessionState
@@ -57,13 +58,15 @@ class Run:
 class Claim:
     """What starting, missing or resuming a session wrote or found.
 
-    `late_s` is how long after its start it starts; None when it was on air already.
+    `clock` is anchored to the database's as it was claimed; `late_s` is how long after its start it starts,
+    None when it was on air already.
     """
 
     session: Session
     plan: Plan
     row: TransportRow
     fence: int
+    clock: Clock
     late_s: float | None
 
 
@@ -118,32 +121,33 @@ class Running:
 
     async def _claim(self, tx: Transaction, session_id: SessionId) -> Claim | None:
         """Write the start of a due session, or that it was missed, or inherit it; None when not due."""
+        clock = self._ports.clock.anchored(tx.now)
         session = await event_store.session(tx, session_id)
-        now = self._ports.clock.now()
         if session is not None and session.state is SessionState.ON_AIR and not self.plays(session_id):
-            return await self._inherit(tx, session)
-        if session is None or session.state is not SessionState.SCHEDULED or session.starts_at > now:
+            return await self._inherit(tx, session, clock)
+        if session is None or session.state is not SessionState.SCHEDULED or session.starts_at > tx.now:
             return None
         plan = await store.plan(tx, session_id) or NO_PLAN
         row = TransportRow(1, session.starts_at, 0.0, Motion.RUNNING, Cause.START)
-        late_s = (now - session.starts_at).total_seconds()
+        late_s = (tx.now - session.starts_at).total_seconds()
         if late_s > max(session.planned_length_s, length_s(plan.timeline)):
             missed = await self._ports.events.set_state(tx, session_id, SessionState.MISSED)
-            return Claim(missed, plan, row, 0, late_s)
+            return Claim(missed, plan, row, 0, clock, late_s)
         fence = await store.claim_run(tx, session_id, self._ports.node.current())
         on_air = await self._ports.events.set_state(tx, session_id, SessionState.ON_AIR)
         await store.add_transport(tx, session_id, fence, row)
-        return Claim(on_air, plan, row, fence, late_s)
+        return Claim(on_air, plan, row, fence, clock, late_s)
 
-    async def _inherit(self, tx: Transaction, session: Session) -> Claim:
+    async def _inherit(self, tx: Transaction, session: Session, clock: Clock) -> Claim:
         """Own a session that a process of before had started, from its last transport row on."""
         plan, row = await self._stored(tx, session.session_id)
         fence = await store.claim_run(tx, session.session_id, self._ports.node.current())
-        return Claim(session, plan, row, fence, None)
+        return Claim(session, plan, row, fence, clock, None)
 
     async def _begin(self, room: Room, claim: Claim) -> None:
         session, plan = claim.session, claim.plan
         room.state = replace(room.state, session=session, plan=plan, transport=claim.row)
+        room.clock = claim.clock
         room.on_timeline_over = self._timeline_over
         run = Run(claim.fence, self._prepared.pop(session.session_id))
         self._runs[session.session_id] = run
@@ -157,7 +161,8 @@ class Running:
         """The state is as the last row says: play so, and tell."""
         plan, row = room.state.plan, room.state.transport
         if plan is not None and row is not None:
-            run.programme.follow(plan, row)
+            at_ns = room.clock.to_monotonic_ns(row.at)
+            run.programme.follow(plan.timeline, Transport(row.motion, row.position_s, at_ns))
         room.programme = run.programme.source
         room.refresh_stage()
         room.pulse()
@@ -198,7 +203,7 @@ class Running:
             plan, row = await self._stored(tx, who.session_id)
             if row.motion is Motion.ENDED:
                 raise Refused("session_over")
-            changed, new_row = change(plan, row, self._ports.clock.now())
+            changed, new_row = change(plan, row, room.clock.now())
             if changed is not plan:
                 await store.save_plan(tx, who.session_id, changed)
             await store.add_transport(tx, who.session_id, run.fence, new_row)
@@ -215,16 +220,15 @@ class Running:
 
     # ---- the end
 
-    async def end_in(
-        self, tx: Transaction, session_id: SessionId, by_name: str | None
-    ) -> TransportRow | None:
+    async def end_in(self, tx: Transaction, room: Room, by_name: str | None) -> TransportRow | None:
         """Write the end row of a run, if there is one, in the transaction that ends the session."""
+        session_id = room.state.session.session_id
         run = self._runs.get(session_id)
         if run is None:
             return None
         await store.require_run(tx, session_id, run.fence)
         _, row = await self._stored(tx, session_id)
-        ended = course.end(row, by_name, self._ports.clock.now())
+        ended = course.end(row, by_name, room.clock.now())
         await store.add_transport(tx, session_id, run.fence, ended)
         return ended
 
@@ -238,7 +242,7 @@ class Running:
         room.pulse()
         room.hide_ctas()
         roster, tell = room.state.roster, self._ports.fanout.tell
-        position = room.state.position(self._ports.clock.now())
+        position = room.state.position(room.clock.now())
         if position is not None:
             tell(roster.everyone(), position)
         tell(roster.everyone(), SessionStateChanged(session.state, session.started_at))
@@ -293,9 +297,9 @@ class Running:
             session, ended = await event_store.session(tx, session_id), None
             if session is not None and session.state is SessionState.ON_AIR:
                 plan, row = await self._stored(tx, session_id)
-                goes_on = row.position_at(self._ports.clock.now()) < length_s(plan.timeline)
+                goes_on = row.position_at(room.clock.now()) < length_s(plan.timeline)
                 if row.motion is Motion.RUNNING and not goes_on:
-                    ended = await self.end_in(tx, session_id, None)
+                    ended = await self.end_in(tx, room, None)
                     session = await self._ports.events.set_state(tx, session_id, SessionState.ENDED)
         told = room.state.session.state is not SessionState.ON_AIR
         if session is None or session.state is SessionState.ON_AIR or told:

@@ -44,7 +44,7 @@ class Talking:
                 who,
                 text,
                 message_id=MessageId(ids.new()),
-                now=self._ports.clock.now(),
+                now=room.clock.now(),
             )
             await store.add_message(tx, who.session_id, key, message)
         self._took(room, message)

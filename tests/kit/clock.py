@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from room_server.clock import AnchoredClock, Clock
+
 START = datetime(2026, 12, 3, 13, 0, tzinfo=UTC)
 
 
@@ -24,6 +26,9 @@ class FakeClock:
 
     def to_monotonic_ns(self, at: datetime) -> int:
         return self._monotonic_ns + (at - self._now) // timedelta(microseconds=1) * 1_000
+
+    def anchored(self, now: datetime) -> Clock:
+        return AnchoredClock(now, self.monotonic_ns)
 
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)

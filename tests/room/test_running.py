@@ -16,7 +16,7 @@ from room_server.room import store
 from room_server.room.course import HandBack, PlaybackState, Position
 from room_server.room.notices import CtaHidden, CtaShown, SessionStateChanged, TimelineView
 from tests.room.waiting import until
-from tests.room.world import MORE, OFFER, World, on_air, pass_time, room_of
+from tests.room.world import MORE, NOON, OFFER, World, on_air, pass_time, room_of
 
 
 def positions(here: World, who: Admission) -> list[Position]:
@@ -381,3 +381,34 @@ async def test_everybody_hears_of_the_end_once_the_storage_is_back(here: World) 
     over = Removed(ClosingReason.SESSION_OVER)
     assert dict(here.closed) == {ann.connection_id: over, hal.connection_id: over}
     await until(lambda: not here.media.rooms)
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+async def test_a_step_of_the_wall_clock_moves_nothing_that_runs(here: World, seconds: float) -> None:
+    session = await here.session(RoomType.AUTOMATED)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    here.clock.advance(20)
+
+    here.clock.step(seconds)
+    ann = await here.join(session.session_id, "Ann")
+    await here.rooms.running.take_over(hal)
+    here.clock.advance(10)
+    await here.rooms.running.hand_back(hal, HandBack.SCHEDULED)
+
+    playback = here.snapshot(ann).playback
+    assert playback is not None
+    assert playback.position_s == 20.0
+    assert positions(here, ann)[-1].position_s == 30.0
+    await pass_time(here, session, 121)
+    await until(lambda: not here.media.rooms)
+    assert await state_of(here, session.session_id) is SessionState.ENDED
+
+
+async def test_a_step_of_the_wall_clock_moves_no_cta_of_a_live_session(here: World) -> None:
+    session = await here.session()
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await here.rooms.hosting.start(hal)
+    here.clock.advance(20)
+    here.clock.step(3600)
+    assert room_of(here, session).clock.now() == NOON + timedelta(seconds=20)

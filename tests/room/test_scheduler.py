@@ -10,6 +10,9 @@ import pytest
 from room_server.events.rules import RoomType, Session, SessionState
 from room_server.room.errands import Errands
 from room_server.room.scheduler import Scheduler
+from tests.kit.clock import FakeClock
+from tests.kit.server import ServerUnderTest
+from tests.playback.synthetic import asset
 from tests.room.waiting import until
 from tests.room.world import World, on_air, room_of
 
@@ -100,3 +103,36 @@ async def test_what_ended_meanwhile_is_not_resumed(here: World, ended_by: str) -
     assert not here.rooms.running.plays(session.session_id)
     assert here.media.sources[-1].closed
     assert not here.media.rooms
+
+
+async def test_a_session_starts_by_a_wall_clock_that_was_set_meanwhile(
+    timed_server: ServerUnderTest, clock: FakeClock
+) -> None:
+    """The server started before the machine knew the time."""
+    session = await timed_server.session(starts_in_s=1_000, room_type=RoomType.AUTOMATED)
+    clock.advance(1_000)
+    running = timed_server.running.rooms.running
+    await until(lambda: running.plays(session.session_id))
+
+
+async def test_a_wall_clock_set_back_lets_nothing_start_early(here: World) -> None:
+    session = await here.session(RoomType.AUTOMATED, starts_in_s=3)
+    await here.rooms.running.prepare(session.session_id)
+    here.clock.step(-60)
+    here.clock.advance(62.999)
+    await here.rooms.running.start(session.session_id)
+    assert not await is_on_air(here, session)
+
+    here.clock.advance(0.001)
+    await here.rooms.running.start(session.session_id)
+    assert await is_on_air(here, session)
+
+
+async def test_a_session_that_starts_after_a_step_plays_from_its_second_on(here: World) -> None:
+    here.clock.step(3600)
+    asset(here.folder / "film", "film", 62).close()
+    session = await here.session(RoomType.AUTOMATED, starts_in_s=10)
+    await on_air(here, session)
+    source = here.media.sources[0]
+    await until(lambda: bool(source.written))
+    assert min(at_ns for _, _, at_ns in source.written) == here.clock.monotonic_ns()

@@ -11,7 +11,14 @@ from room_server.access.rules import Role
 from room_server.errors import Refused
 from room_server.events.rules import ChatMode
 from room_server.room.chat import MessageState
-from room_server.room.notices import ChatModeChanged, MessageHeld, MessagePublished, MessageRejected
+from room_server.room.notices import (
+    ChatModeChanged,
+    CountChanged,
+    MessageHeld,
+    MessagePublished,
+    MessageRejected,
+)
+from tests.room.waiting import until
 from tests.room.world import World
 
 
@@ -60,6 +67,7 @@ async def test_a_full_disk_refuses_a_message_and_loses_none(here: World) -> None
         await tx.execute(text(f"CREATE TRIGGER grow BEFORE INSERT ON message BEGIN {fill} END"))
     async with here.db.transaction() as tx:
         await tx.execute(text("PRAGMA max_page_count=5000"))
+    await until(lambda: CountChanged(2) in here.notices.to(bob))
     here.notices.forget()
 
     with pytest.raises(Refused) as refused:

@@ -16,6 +16,7 @@ from room_server.access.rules import Admission, Closing, Role, TakeOver
 from room_server.access.service import Access
 from room_server.access.tokens import ServerKey
 from room_server.accounts.service import Workspaces
+from room_server.clock import AnchoredClock, Clock
 from room_server.cluster.node import Node
 from room_server.errors import Refused
 from room_server.events.service import ChatMode, EventPlan, Events, RoomType, Session, SessionPlan
@@ -45,22 +46,29 @@ TIMELINE = Timeline(
 
 
 class ManualClock:
-    """Time moves when the test says so."""
+    """Time moves when the test says so; `step` sets the wall clock alone."""
 
     def __init__(self) -> None:
-        self._now = NOON
+        self._passed = timedelta(0)
+        self._stepped = timedelta(0)
 
     def now(self) -> datetime:
-        return self._now
+        return NOON + self._passed + self._stepped
 
     def monotonic_ns(self) -> int:
-        return self.to_monotonic_ns(self._now)
+        return START_NS + self._passed // timedelta(microseconds=1) * 1_000
 
     def to_monotonic_ns(self, at: datetime) -> int:
-        return START_NS + (at - NOON) // timedelta(microseconds=1) * 1_000
+        return START_NS + (at - self._stepped - NOON) // timedelta(microseconds=1) * 1_000
+
+    def anchored(self, now: datetime) -> Clock:
+        return AnchoredClock(now, self.monotonic_ns)
 
     def advance(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        self._passed += timedelta(seconds=seconds)
+
+    def step(self, seconds: float) -> None:
+        self._stepped += timedelta(seconds=seconds)
 
 
 class FakeSource:
