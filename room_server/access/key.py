@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from room_server.access.tokens import KEY_BYTES, ServerKey
@@ -16,8 +17,8 @@ from room_server.errors import Refused
 _FILE = "server.key"
 
 
-def server_key(folder: Path, given: str | None) -> ServerKey:
-    """Return the operator's key, or the folder's, made at first.
+def server_key(folder: Path, given: str | None, sync: Callable[[int], None] = os.fsync) -> ServerKey:
+    """Return the operator's key, or the folder's, made at first, and on disk before any link depends on it.
 
     Raises `Refused("server_key_unusable")` when the file is too short or open to others.
     """
@@ -25,7 +26,7 @@ def server_key(folder: Path, given: str | None) -> ServerKey:
         return ServerKey(given.encode())
     path = folder / _FILE
     with contextlib.suppress(FileExistsError):
-        _make(path)
+        _make(path, sync)
     if path.stat().st_mode & 0o077:
         raise Refused("server_key_unusable", 503, {"file": str(path), "reason": "readable by others"})
     secret = path.read_text(encoding="ascii").strip().encode()
@@ -34,7 +35,7 @@ def server_key(folder: Path, given: str | None) -> ServerKey:
     return ServerKey(secret)
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, sync: Callable[[int], None]) -> None:
     """Write a new key, whole or not at all; raise `FileExistsError` when there is one."""
     if path.exists():
         raise FileExistsError(path)
@@ -43,5 +44,10 @@ def _make(path: Path) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(KEY_BYTES) + "\n")
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync(folder)
+    finally:
+        os.close(folder)
