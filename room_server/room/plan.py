@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from playback import timeline as rules
@@ -11,6 +12,9 @@ from room_server.ids import SessionId
 from room_server.room import store
 from room_server.room.course import Cta, Plan
 from room_server.storage import Database, Transaction
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the wire carries as an id, and what is a name of a folder beside others."""
 
 
 class Plans:
@@ -56,6 +60,12 @@ class Plans:
 
 def check(plan: Plan) -> None:
     """Raise `Refused` plan_refused unless the timeline's rules hold and every CTA can be shown."""
+    for id in [*(item.item_id for item in plan.timeline.media), *(cta.cta_id for cta in plan.ctas)]:
+        if not _ID.fullmatch(id):
+            raise _refused("bad_id", id)
+    for item in plan.timeline.media:
+        if not _ID.fullmatch(item.asset_id):
+            raise _refused("bad_asset_id", item.item_id)
     try:
         rules.check(plan.timeline)
     except TimelineRefused as refused:

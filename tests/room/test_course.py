@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -187,6 +188,23 @@ def test_a_plan_survives_its_document() -> None:
 def test_a_cta_leads_to_https_alone(url: str) -> None:
     with pytest.raises(Refused, match="plan_refused"):
         check(Plan(1, Timeline(()), (Cta(CtaId("x"), "", "", "", url),)))
+
+
+@pytest.mark.parametrize("id", ["", "a b", "é", "../film", "x" * 65, "x\n"])
+def test_an_id_that_the_wire_would_not_carry_is_no_id(id: str) -> None:
+    item, cta = (
+        MediaItem("one", "One", "film", 0.0, 60.0),
+        Cta(CtaId("x"), "", "", "", "https://example.org/"),
+    )
+    check(Plan(1, Timeline((item,)), (cta,)))
+    for timeline, ctas, reason in (
+        (Timeline((replace(item, item_id=id),)), (), "bad_id"),
+        (Timeline((replace(item, asset_id=id),)), (), "bad_asset_id"),
+        (Timeline(()), (replace(cta, cta_id=CtaId(id)),), "bad_id"),
+    ):
+        with pytest.raises(Refused, match="plan_refused") as refused:
+            check(Plan(1, timeline, ctas))
+        assert refused.value.facts["reason"] == reason
 
 
 def test_an_overlay_needs_its_cta() -> None:
