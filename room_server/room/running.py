@@ -85,9 +85,9 @@ class Running:
 
     async def prepare(self, session_id: SessionId) -> None:
         """Open what the session will play, so that its start waits for nothing."""
-        if session_id in self._prepared or session_id in self._runs:
-            return
         room = await self._rooms.load(session_id)
+        if self.is_prepared(session_id) or self.plays(session_id):
+            return
         programme = Programme(room.key, self._ports, self._errands)
         self._prepared[session_id] = programme
         room.programme = programme.source
@@ -313,10 +313,12 @@ class Running:
         """The engine closed the room after a failure of its own: open it again and play on."""
         self._ports.media.open_room(room.key)
         room.forget_layout()
-        run = self._runs.get(room.state.session.session_id)
-        if run is not None:
-            await run.programme.renew()
-            room.programme = run.programme.source
+        session_id = room.state.session.session_id
+        run = self._runs.get(session_id)
+        programme = run.programme if run else self._prepared.get(session_id)
+        if programme is not None:
+            await programme.renew()
+            room.programme = programme.source
         room.refresh_stage()
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -60,12 +61,16 @@ async def test_nothing_starts_early(here: World) -> None:
 
 async def test_two_looks_at_once_start_a_session_once(here: World) -> None:
     session = await here.session(RoomType.AUTOMATED, starts_in_s=0)
-    await here.rooms.running.start(session.session_id)
-    await here.rooms.running.start(session.session_id)
-    async with here.db.reading() as reading:
-        row = await store.last_transport(reading, session.session_id)
+    start = here.rooms.running.start
+    await asyncio.gather(start(session.session_id), start(session.session_id))
+    async with here.db.transaction() as tx:
+        row = await store.last_transport(tx, session.session_id)
+        fence = await store.claim_run(tx, session.session_id, here.ports.node.current())
     assert row is not None
     assert row.seq == 1
+    assert fence == 2, "it was claimed once before"
+    assert len(here.media.sources) == 1
+    assert here.media.layouts[room_of(here, session).key][0][0] == here.media.sources[0].audio
 
 
 async def test_a_start_that_comes_late_lands_where_it_would_be(here: World) -> None:
@@ -305,6 +310,22 @@ async def test_a_failed_media_room_is_opened_again_and_plays_on(here: World) -> 
     here.rooms.media_event(RoomFailed(key, "a panic"))
     await until(lambda: key in here.media.rooms and len(here.media.sources) == 2)
     await until(lambda: here.media.layouts[key][0][0] == here.media.sources[1].audio)
+
+
+async def test_a_media_room_that_fails_before_the_start_is_no_hindrance(here: World) -> None:
+    from media.engine import RoomFailed
+
+    session = await here.session(RoomType.AUTOMATED, starts_in_s=3)
+    await here.rooms.running.prepare(session.session_id)
+    key = room_of(here, session).key
+    here.media.close_room(key)
+    here.rooms.media_event(RoomFailed(key, "a panic"))
+    await until(lambda: len(here.media.sources) == 2)
+
+    here.clock.advance(3)
+    await here.rooms.running.start(session.session_id)
+
+    assert here.media.layouts[key][0][0] == here.media.sources[1].audio
 
 
 async def test_a_room_that_empties_just_before_its_start_still_plays(here: World) -> None:
