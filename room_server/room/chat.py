@@ -10,6 +10,8 @@
     reply_later   HELD, collected to the end    never: its author wrote to the team alone
     none          refused, whoever posts
 
+Held messages are a queue: hosts and moderators have the oldest before them, and one decided lets the next in.
+
 Invariant: a message that is not PUBLISHED is seen by its author and moderators only.
 """
 
@@ -30,7 +32,8 @@ from room_server.room.permissions import Action, is_team, require
 
 MAX_TEXT_CHARS = 2_000
 HISTORY_MESSAGES = 500
-"""How many published, and how many held, messages a snapshot carries: the newest ones."""
+"""How many published messages a snapshot carries, the newest, and how many held ones: a moderator's oldest,
+an author's newest."""
 
 
 class MessageState(StrEnum):
@@ -102,7 +105,7 @@ def is_visible(message: Message, reader: Admission) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChatLog:
-    """The chat as a room holds it: the newest messages of each state, in order of `sent_at`."""
+    """The chat as a room holds it: the newest published messages and every held one, by `sent_at`."""
 
     mode: ChatMode
     published: tuple[Message, ...] = ()
@@ -112,15 +115,28 @@ class ChatLog:
         """Return the log after `message` was posted or decided."""
         held = tuple(one for one in self.held if one.message_id != message.message_id)
         if message.state is MessageState.PUBLISHED:
-            return replace(self, held=held, published=_newest(self.published, message))
+            published = _in_order(self.published, message)[-HISTORY_MESSAGES:]
+            return replace(self, held=held, published=published)
         if message.state is MessageState.HELD:
-            return replace(self, held=_newest(held, message))
+            return replace(self, held=_in_order(held, message))
         return replace(self, held=held)
+
+    @property
+    def queue(self) -> tuple[Message, ...]:
+        """The held messages that hosts and moderators have before them."""
+        return self.held[:HISTORY_MESSAGES]
+
+    def queued_since(self, before: ChatLog) -> tuple[Message, ...]:
+        """Return what entered the queue since `before`."""
+        known = {message.message_id for message in before.queue}
+        return tuple(message for message in self.queue if message.message_id not in known)
 
     def seen_by(self, reader: Admission) -> ChatLog:
         """Return what `reader` may see of it."""
-        visible = (message for message in self.held if is_visible(message, reader))
-        return replace(self, held=tuple(visible))
+        if is_team(reader.role):
+            return replace(self, held=self.queue)
+        visible = tuple(message for message in self.held if is_visible(message, reader))
+        return replace(self, held=visible[-HISTORY_MESSAGES:])
 
 
 def _decided(message: Message, state: MessageState) -> Message:
@@ -129,10 +145,10 @@ def _decided(message: Message, state: MessageState) -> Message:
     return replace(message, state=state)
 
 
-def _newest(messages: Iterable[Message], one_more: Message) -> tuple[Message, ...]:
+def _in_order(messages: Iterable[Message], one_more: Message) -> tuple[Message, ...]:
     merged = [message for message in messages if message.message_id != one_more.message_id]
     insort(merged, one_more, key=lambda message: (message.sent_at, message.message_id))
-    return tuple(merged[-HISTORY_MESSAGES:])
+    return tuple(merged)
 
 
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")

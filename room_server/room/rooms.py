@@ -14,7 +14,7 @@ from room_server.errors import Refused
 from room_server.events import store as event_store
 from room_server.ids import SessionId
 from room_server.room import store
-from room_server.room.chat import ChatLog, MessageState
+from room_server.room.chat import ChatLog
 from room_server.room.live import Room
 from room_server.room.ports import Ports
 from room_server.room.stage import Stage
@@ -90,8 +90,8 @@ async def _load(tx: Transaction, session_id: SessionId) -> RoomState:
         session=session,
         chat=ChatLog(
             session.chat_mode,
-            await store.newest_messages(tx, session_id, MessageState.PUBLISHED),
-            await store.newest_messages(tx, session_id, MessageState.HELD),
+            await store.newest_published(tx, session_id),
+            await store.held_messages(tx, session_id),
         ),
         plan=await store.plan(tx, session_id),
         transport=await store.last_transport(tx, session_id),

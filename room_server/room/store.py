@@ -190,17 +190,25 @@ async def all_messages(reading: Reading, session_id: SessionId) -> tuple[Message
     return tuple(_message(row) for row in found)
 
 
-async def newest_messages(
-    reading: Reading, session_id: SessionId, state: MessageState
-) -> tuple[Message, ...]:
-    """Return the newest messages of one state, oldest first."""
+async def newest_published(reading: Reading, session_id: SessionId) -> tuple[Message, ...]:
+    """Return the published messages that a room shows, oldest first."""
     found = await reading.execute(
         select(messages)
-        .where(messages.c.session_id == session_id, messages.c.state == state.value)
+        .where(messages.c.session_id == session_id, messages.c.state == MessageState.PUBLISHED.value)
         .order_by(messages.c.sent_at.desc(), messages.c.id.desc())
         .limit(HISTORY_MESSAGES)
     )
     return tuple(reversed([_message(row) for row in found]))
+
+
+async def held_messages(reading: Reading, session_id: SessionId) -> tuple[Message, ...]:
+    """Return every message that waits for a decision, oldest first."""
+    found = await reading.execute(
+        select(messages)
+        .where(messages.c.session_id == session_id, messages.c.state == MessageState.HELD.value)
+        .order_by(messages.c.sent_at, messages.c.id)
+    )
+    return tuple(_message(row) for row in found)
 
 
 def _message(row: Row[Any]) -> Message:

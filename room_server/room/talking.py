@@ -90,15 +90,19 @@ class Talking:
 
     def _took(self, room: Room, message: Message) -> None:
         """A message was stored: hold it in the room and tell those who may see it."""
-        room.state = replace(room.state, chat=room.state.chat.with_message(message))
+        before, chat = room.state.chat, room.state.chat.with_message(message)
+        room.state = replace(room.state, chat=chat)
         roster, tell = room.state.roster, self._ports.fanout.tell
         match message.state:
             case MessageState.PUBLISHED:
                 tell(roster.everyone(), MessagePublished(message))
             case MessageState.HELD:
-                tell(roster.team_and(message.author_id), MessageHeld(message))
+                author = roster.get(message.author_id)
+                tell([author.connection_id] if author else [], MessageHeld(message))
             case MessageState.REJECTED:
                 tell(roster.team_and(message.author_id), MessageRejected(message.message_id))
+        for queued in chat.queued_since(before):
+            tell(roster.team(), MessageHeld(queued))
 
 
 async def _open_session(tx: Transaction, who: Admission) -> Session:

@@ -164,3 +164,24 @@ def test_an_approved_message_moves_to_its_place_in_time() -> None:
 
     assert [message.message_id for message in log.published] == ["m1", "m2"]
     assert log.held == ()
+
+
+def test_moderators_have_the_oldest_held_messages_before_them_and_an_author_their_own() -> None:
+    log = ChatLog(ChatMode.MODERATED)
+    first = hello(ChatMode.MODERATED)
+    log = log.with_message(first)
+    for number in range(HISTORY_MESSAGES):
+        sent_at = NOON + timedelta(seconds=number + 1)
+        log = log.with_message(replace(first, message_id=MessageId(f"m{number:03}"), sent_at=sent_at))
+    bobs = replace(
+        hello(ChatMode.MODERATED, BOB), message_id=MessageId("bobs"), sent_at=NOON + timedelta(days=1)
+    )
+    log = log.with_message(bobs)
+
+    before = log.seen_by(ZOE).held
+    assert (before[0], len(before)) == (first, HISTORY_MESSAGES)
+    assert log.seen_by(BOB).held == (bobs,)
+
+    decided = log.with_message(reject(first, ZOE))
+    assert [one.message_id for one in decided.queued_since(log)] == [f"m{HISTORY_MESSAGES - 1:03}"]
+    assert decided.seen_by(ZOE).held == (*before[1:], *decided.queued_since(log))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from room_server.access.rules import Role
+from room_server.access.rules import Admission, Role
 from room_server.errors import Refused
-from room_server.events.rules import ChatMode
-from room_server.room.chat import MessageState
+from room_server.events.rules import ChatMode, Session
+from room_server.ids import MessageId
+from room_server.room import store
+from room_server.room.chat import HISTORY_MESSAGES, Message, MessageState
 from room_server.room.notices import (
     ChatModeChanged,
     CountChanged,
@@ -222,3 +225,44 @@ async def test_the_fence_holds_even_where_the_room_has_not_heard_yet(here: World
 
 async def _nobody(*_: object) -> None:
     pass
+
+
+async def hold_many(here: World, session: Session, author: Admission, how_many: int) -> None:
+    """Messages of before, in the rows alone."""
+    async with here.db.transaction() as tx:
+        for number in range(how_many):
+            message = Message(
+                MessageId(f"old{number:04}"),
+                author.person_id,
+                author.name,
+                False,
+                f"Question {number}",
+                MessageState.HELD,
+                here.clock.now() - timedelta(seconds=how_many - number),
+            )
+            await store.add_message(tx, session.session_id, f"old{number}", message)
+
+
+async def test_the_oldest_held_messages_wait_before_the_moderators_until_each_is_decided(here: World) -> None:
+    """ROOM-6: also beyond what a snapshot carries, and after a restart."""
+    session = await here.session(mode=ChatMode.MODERATED)
+    ann = await here.seat(session.session_id, "Ann")
+    await hold_many(here, session, ann, HISTORY_MESSAGES)
+    zoe = await here.join(session.session_id, "Zoe", Role.MODERATOR)
+    bob = await here.join(session.session_id, "Bob")
+
+    beyond = await here.rooms.talking.post(bob, "k", "The newest")
+
+    queue = here.snapshot(zoe).held
+    assert [one.message_id for one in (queue[0], queue[-1])] == ["old0000", f"old{HISTORY_MESSAGES - 1:04}"]
+    assert MessageHeld(beyond) in here.notices.to(bob)
+    assert MessageHeld(beyond) not in here.notices.to(zoe), "not yet her turn"
+
+    await here.rooms.talking.approve(zoe, MessageId("old0000"))
+    assert here.notices.to(zoe)[-1] == MessageHeld(beyond)
+    assert here.notices.to(bob).count(MessageHeld(beyond)) == 1
+    await here.restart()
+    bob = await here.enter(await here.sit(bob.link_id, session.session_id))
+    zoe = await here.enter(await here.sit(zoe.link_id, session.session_id))
+    assert here.snapshot(bob).held == (beyond,)
+    assert here.snapshot(zoe).held == (*queue[1:], beyond)

@@ -326,7 +326,8 @@ export interface TimelineView {
  * Everything the reader may know of the room.
  *
  * `people` lists everyone for hosts and moderators, contributors only for participants.
- * `held` are the reader's own held messages or, for moderators, everyone's.
+ * `held` are the reader's own held messages or, for moderators, everyone's: a queue of the oldest 500, where
+ * one decided lets the next in (`chat.held`).
  * `timeline` is null but for hosts of an automated session.
  */
 export interface Snapshot {
