@@ -7,7 +7,8 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
-from typing import Any, TypeVar
+from itertools import cycle
+from typing import Any, TypeVar, cast
 
 import av
 from aiortc import (
@@ -16,6 +17,7 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCSessionDescription,
     VideoStreamTrack,
 )
@@ -154,17 +156,36 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-class Plain(VideoStreamTrack):
-    """A camera that sees one shade of grey."""
+def keyframes(receiver: RTCRtpReceiver) -> list[tuple[int, bool]]:
+    """Return a list that fills with the VP8 frames to come: the RTP timestamp, and whether it is a keyframe.
 
-    def __init__(self, luma: int) -> None:
+    aiortc tells this of no decoded frame; its jitter buffer has whole frames, retransmitted packets included.
+    """
+    found: list[tuple[int, bool]] = []
+    buffer = cast(Any, receiver)._RTCRtpReceiver__jitter_buffer
+    add = buffer.add
+
+    def noting(packet: object) -> Any:
+        wants_keyframe, frame = add(packet)
+        if frame is not None:
+            found.append((frame.timestamp, frame.data[0] & 1 == 0))  # RFC 6386 section 9.1
+        return wants_keyframe, frame
+
+    buffer.add = noting
+    return found
+
+
+class Plain(VideoStreamTrack):
+    """A camera that sees one shade of grey, or two in turns: then its delta frames show something, too."""
+
+    def __init__(self, *shades: int) -> None:
         super().__init__()
-        self.luma = luma
+        self._shades = cycle(shades)
 
     async def recv(self) -> av.VideoFrame:
         pts, time_base = await self.next_timestamp()
         frame = av.VideoFrame(320, 240, "yuv420p")
-        for plane, value in zip(frame.planes, (self.luma, 128, 128), strict=True):
+        for plane, value in zip(frame.planes, (next(self._shades), 128, 128), strict=True):
             plane.update(bytes([value]) * plane.buffer_size)
         frame.pts, frame.time_base = pts, Fraction(time_base)
         return frame
