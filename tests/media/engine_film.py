@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.util
 import time
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +21,7 @@ from media.engine import InjectedSource
 
 FRAMES_PER_S = 25
 LENGTH_S = 4
+GROUP = 2 * FRAMES_PER_S
 # Of different sizes, so that a viewer's pictures tell which one it got.
 VP8_SIZE = (320, 180)
 H264_SIZE = (160, 90)
@@ -66,7 +69,7 @@ def _video(
     context.time_base = Fraction(1, FRAMES_PER_S)
     context.framerate = Fraction(FRAMES_PER_S)
     context.bit_rate = 400_000
-    context.gop_size = 2 * FRAMES_PER_S
+    context.gop_size = GROUP
     context.max_b_frames = 0
     context.options = options
     if codec == "h264":
@@ -96,16 +99,41 @@ def _tone() -> Iterator[EncodedFrame]:
         yield EncodedFrame("opus", bytes(packet), number / 50, True)
 
 
+@cache
+def pictures() -> dict[bytes, int]:
+    """The numbers, from 0, of the film's pictures as VP8 shows them; its decoding is exact to the bit."""
+    decoder: Any = av.CodecContext.create("vp8", "r")
+    packets = [av.Packet(frame.data) for frame in film() if frame.codec == "vp8"]
+    decoded = [picture for packet in packets for picture in decoder.decode(packet)]
+    found = {look(picture): number for number, picture in enumerate(decoded)}
+    assert len(found) == LENGTH_S * FRAMES_PER_S
+    return found
+
+
+def look(picture: av.VideoFrame) -> bytes:
+    return hashlib.sha256(picture.to_ndarray(format="yuv420p").tobytes()).digest()
+
+
 class Written:
-    """Takes frames for a source, and knows how many of them have fallen due."""
+    """Takes frames for a source, and knows which of them have fallen due."""
 
     def __init__(self, source: InjectedSource) -> None:
         self._source = source
         self._due_ns: list[int] = []
+        self.pictures_due_ns: list[int] = []
+        """When each VP8 picture was due, by its number since the start."""
 
     def write(self, codec: str, data: bytes, at_ns: int, keyframe: bool) -> None:
         self._source.write(codec, data, at_ns, keyframe)
         self._due_ns.append(at_ns)
+        if codec == "vp8":
+            self.pictures_due_ns.append(at_ns)
+
+    def number(self, picture: av.VideoFrame) -> int:
+        """The number since the start of a picture that somebody got in the turn of the film that is on."""
+        turn, shown = LENGTH_S * FRAMES_PER_S, pictures()[look(picture)]
+        due = bisect(self.pictures_due_ns, time.monotonic_ns()) - 1
+        return due - (due - shown) % turn
 
     def fallen_due(self, since_ns: int) -> int:
         now_ns = time.monotonic_ns()

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
+from typing import Any
 
-import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
 
 from media.engine import Engine, PeerConnected
-from tests.media.engine_film import H264_SIZE, VP8_SIZE, Written, film, play, write_from
-from tests.media.engine_peers import ROOM, Peer, peers, running_engine, until
+from tests.media.engine_film import (
+    FRAMES_PER_S,
+    GROUP,
+    H264_SIZE,
+    LENGTH_S,
+    VP8_SIZE,
+    Written,
+    film,
+    pictures,
+    play,
+    write_from,
+)
+from tests.media.engine_peers import ROOM, Peer, Witness, peers, running_engine, until
+
+LENGTH = LENGTH_S * FRAMES_PER_S
+TICKS_A_FRAME = 90_000 / FRAMES_PER_S
 
 
 async def test_a_viewer_sees_and_hears_the_film() -> None:
@@ -34,35 +49,51 @@ async def test_a_viewer_sees_and_hears_the_film() -> None:
 
 async def test_a_late_viewer_sees_the_present_at_once() -> None:
     """AUT-5: joining in mid-group shows a picture within a second, and does not play behind."""
-    film()
-    async with running_engine() as (engine, witness), peers(2) as (early, late):
+    pictures()
+    async with running_engine() as (engine, witness), peers(8) as (early, *others):
         source = engine.add_source(ROOM)
         engine.set_layout(ROOM, [source.audio], [source.video])
-        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        written = Written(source)
+        playing = asyncio.create_task(play(written, "vp8", "opus"))
         early.receive(audio=1, video=1)
         await early.join(engine)
-        # A third of the way into a group of two seconds.
-        await early.slot("video", 0).until(lambda frames: len(frames) >= 65)
-
-        late.receive(audio=1, video=1)
-        await late.join(engine)
-        await witness.until(PeerConnected, 2)
-        connected_at = time.monotonic()
-        await late.slot("video", 0).until(lambda frames: len(frames) >= 1)
-        waited_s = time.monotonic() - connected_at
-        await late.slot("video", 0).until(lambda frames: len(frames) >= 40)
-        behind = _pictures_behind(early, late)
+        for late in others:
+            present = await _well_into_a_group(early, written)
+            connected_ns = await _connect(late, engine, witness)
+            frames = list(await late.slot("video", 0).until(lambda frames: len(frames) >= 40))
+            newest = written.number(frames[-1])
+            first = newest - (newest - written.number(frames[0])) % LENGTH
+            if first <= present:
+                break
+        else:
+            pytest.fail("it was the next group for everyone: nobody was shown the one under way")
         playing.cancel()
-    assert waited_s < 1
-    assert behind <= 4
+    # The pictures up to the present pass in less than the time of one; from then on they keep to the film's.
+    played = (frames[-1].pts - frames[0].pts) / TICKS_A_FRAME
+    assert first % GROUP == 0
+    assert played <= newest - present + 1
+    # The present, as the engine saw it when it began to send, was the newest picture due by then.
+    begun = newest - int(played)
+    assert written.pictures_due_ns[begun] - connected_ns < 1_000_000_000
 
 
-def _pictures_behind(early: Peer, late: Peer) -> int:
-    """How many pictures ago the early viewer saw what the late one sees."""
-    seen = [frame.to_ndarray() for frame in early.slot("video", 0).frames][-50:]
-    newest = late.slot("video", 0).frames[-1].to_ndarray()
-    differences = [float(np.abs(newest.astype(int) - frame).mean()) for frame in seen]
-    return len(differences) - 1 - int(np.argmin(differences))
+async def _well_into_a_group(early: Peer, written: Written) -> int:
+    """Wait until the early viewer has seen some of a group, not half of it; return the newest's number."""
+
+    def place(frames: deque[Any]) -> int:
+        return written.number(frames[-1]) % GROUP if frames else 0
+
+    frames = await early.slot("video", 0).until(lambda frames: 10 <= place(frames) < 20)
+    return written.number(frames[-1])
+
+
+async def _connect(peer: Peer, engine: Engine, witness: Witness) -> int:
+    """Join, and return the instant (monotonic) at which the engine's word of it was read."""
+    so_far = len(witness.of(PeerConnected))
+    peer.receive(audio=1, video=1)
+    await peer.join(engine)
+    await witness.until(PeerConnected, so_far + 1)
+    return time.monotonic_ns()
 
 
 async def test_a_viewer_who_comes_in_a_pause_sees_where_the_film_stands() -> None:
@@ -181,3 +212,11 @@ async def test_fifty_viewers_all_see_the_film() -> None:
         stats = engine.stats()
         playing.cancel()
     assert sum(peer.connected for peer in stats.peers) == 50
+
+
+def _pictures_behind(early: Peer, late: Peer) -> int:
+    """How many pictures ago the early viewer saw what the late one sees."""
+    seen = [frame.to_ndarray() for frame in early.slot("video", 0).frames][-50:]
+    newest = late.slot("video", 0).frames[-1].to_ndarray()
+    differences = [float(np.abs(newest.astype(int) - frame).mean()) for frame in seen]
+    return len(differences) - 1 - int(np.argmin(differences))
