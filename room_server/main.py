@@ -157,13 +157,15 @@ class RoomServer:
 
     async def _open_http(self) -> None:
         settings, stack = self.settings, self._stack
-        static, pages = StaticFiles(), Pages()
+        static = StaticFiles()
+        entry = static.entry(ENTRY)
+        pages = Pages(entry.styles)
         log = ChatLogRoutes(self.access, ChatLogs(self.database))
         routes = AccessRoutes(
             self.access,
             Surroundings(
                 pages=pages,
-                entry=static.entry(ENTRY),
+                entry=entry,
                 rate=JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute)),
                 addresses=self._addresses,
                 readiness=self.readiness,

@@ -12,10 +12,11 @@ from aiohttp import web
 from room_server.http import headers, metrics
 from room_server.http.address import Addresses
 from room_server.http.docs import Docs
+from room_server.http.home import Home
 from room_server.http.metrics import HttpMetrics
 from room_server.http.middleware import surround
 from room_server.http.operations import Operation
-from room_server.http.pages import Pages
+from room_server.http.pages import PAGES, Pages
 from room_server.http.static import PREFIX, StaticFiles
 
 MAX_BODY_BYTES = 65_536
@@ -30,7 +31,8 @@ def public(
 ) -> web.Application:
     """Return the application that browsers reach; signalling attaches itself to it."""
     app = _application(counted, addresses)
-    _route(app, Docs(operations, pages).operations)
+    app[PAGES] = pages
+    _route(app, Docs((*Home(pages).operations, *operations), pages).operations)
     app.router.add_get(f"{PREFIX}{{path:.+}}", static.serve)
     return app
 

@@ -33,18 +33,19 @@ def accepted(header: str) -> str | None:
     for part in header[:_LONGEST_HEADER].split(","):
         tag, _, parameters = part.strip().partition(";")
         language = tag.strip().partition("-")[0].lower()
-        quality = _quality(parameters)
-        if language in LANGUAGES and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, language)
+        weight = quality(parameters)
+        if language in LANGUAGES and weight > 0 and (best is None or weight > best[0]):
+            best = (weight, language)
     return best[1] if best else None
 
 
-def _quality(parameters: str) -> float:
+def quality(parameters: str) -> float:
+    """Return the weight that `q=` gives (RFC 9110, section 12.4.2); 1 without one, 0 for nonsense."""
     name, _, value = parameters.strip().partition("=")
     if name.strip().lower() != "q":
         return 1.0
     try:
-        quality = float(value)
+        weight = float(value)
     except ValueError:
         return 0.0
-    return quality if 0 <= quality <= 1 else 0.0
+    return weight if 0 <= weight <= 1 else 0.0

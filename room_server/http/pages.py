@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,10 @@ _COOKIE_LASTS_S = 365 * 24 * 3600
 
 
 class Pages:
-    """Renders the templates of a folder."""
+    """Renders the templates of a folder; `styles` are the addresses of the built style sheets."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, styles: Sequence[str] = (), folder: Path = FOLDER) -> None:
+        self._styles = styles
         self._templates = Environment(
             loader=FileSystemLoader(folder),
             autoescape=select_autoescape(default=True),
@@ -30,10 +32,11 @@ class Pages:
     def render(
         self, request: web.Request, template: str, reader: str, facts: dict[str, object], status: int = 200
     ) -> web.Response:
-        """Return the page in `reader`'s language; templates also get `lang`, `languages`, `nonce` and `t`."""
+        """Return the page in `reader`'s language; all templates get what stands below."""
         text = self._templates.get_template(template).render(
             lang=reader,
             languages=LANGUAGES,
+            styles=self._styles,
             nonce=headers.nonce(request),
             t=partial(_text, reader),
             **facts,
@@ -50,6 +53,10 @@ class Pages:
                 secure=headers.is_secure(request),
             )
         return response
+
+
+PAGES = web.AppKey("pages", Pages)
+"""Where the public application keeps them; the private one has none."""
 
 
 def _text(reader: str, key: str, **facts: object) -> str:

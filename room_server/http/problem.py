@@ -1,6 +1,7 @@
 """Refusals as `application/problem+json` (RFC 9457): a stable `code`, a `detail` in the reader's language.
 
 Members: `type` ("about:blank"), `title` (the status's phrase), `status`, `code`, `detail`, and the facts.
+A browser that opened an address, and so prefers HTML (RFC 9110, section 12.5.1), gets the sentence as a page.
 Invariant: never a stack trace, never the text of an exception of ours.
 """
 
@@ -16,9 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from room_server.errors import Refused
 from room_server.http import language
+from room_server.http.pages import PAGES
 from room_server.http.texts import said_facts, texts
 
 CONTENT_TYPE = "application/problem+json"
+TEMPLATE = "problem.html"
+_JSON = (CONTENT_TYPE, "application/json")
+_LONGEST_HEADER = 1_000
 
 
 class Problem(BaseModel):
@@ -35,6 +40,40 @@ class Problem(BaseModel):
 
 def response(request: web.Request, refused: Refused) -> web.Response:
     """Return what `request` is answered with."""
+    answer = (
+        _page(request, refused) if PAGES in request.app and wants_page(request) else _json(request, refused)
+    )
+    answer.headers.update({"Vary": "Accept", **_retry(refused)})
+    return answer
+
+
+def wants_page(request: web.Request) -> bool:
+    """Return whether the request names HTML, and likes JSON less."""
+    likes: dict[str, float] = {}
+    for part in request.headers.get("Accept", "")[:_LONGEST_HEADER].lower().split(","):
+        kind, *parameters = (word.strip() for word in part.split(";"))
+        likes[kind] = language.quality(next((word for word in parameters if word.startswith("q=")), ""))
+    return likes.get("text/html", 0.0) > max(likes.get(kind, 0.0) for kind in _JSON)
+
+
+def _page(request: web.Request, refused: Refused) -> web.Response:
+    reader = language.of(request)
+    facts: dict[str, object] = {
+        "kind": _kind(refused),
+        "status": refused.status,
+        "detail": texts().refusal(refused.code, reader, refused.facts),
+    }
+    return request.app[PAGES].render(request, TEMPLATE, reader, facts, refused.status)
+
+
+def _kind(refused: Refused) -> str:
+    """Return which title of the catalogue heads the page."""
+    if refused.code == "not_found":
+        return "nowhere"
+    return "refused" if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR else "away"
+
+
+def _json(request: web.Request, refused: Refused) -> web.Response:
     reader = language.of(request)
     facts: dict[str, Any] = {name: _wire(fact) for name, fact in refused.facts.items()}
     if "device" in refused.facts:
@@ -50,7 +89,7 @@ def response(request: web.Request, refused: Refused) -> web.Response:
         status=refused.status,
         text=problem.model_dump_json(),
         content_type=CONTENT_TYPE,
-        headers={"Content-Language": reader, **_retry(refused)},
+        headers={"Content-Language": reader},
     )
 
 

@@ -53,6 +53,19 @@ def test_pages_are_accessible_and_fit(
     look_at(tab, f"room-{who}-{language}")
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_pages_without_a_session_are_accessible_and_fit(
+    language: str, demo: Callable[..., Demo], opens: OpenTab
+) -> None:
+    """The server's own address, a mistyped one, and a link that leads nowhere."""
+    url = demo().ready["url"]
+    tab = opens(Engine.CHROMIUM, url, language=language)
+    for name, path in (("home", "/"), ("nowhere", "/mistyped"), ("unknown-link", "/a/mistyped")):
+        tab.open(url + path)
+        tab.until("the page", lambda: tab.run("return document.querySelector('h1') !== null"))
+        look_at(tab, f"{name}-{language}")
+
+
 def test_the_chat_log_is_accessible_and_fits(demo: Callable[..., Demo], opens: OpenTab) -> None:
     """AUT-30: a host ends the session and reads what was collected; a participant's page has none of it."""
     session = demo().session("live")

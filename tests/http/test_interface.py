@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.kit.server import ServerUnderTest, start_server
 
 OPERATIONS = {
+    ("GET", "/"),
     ("GET", "/a/{token}"),
     ("GET", "/a/{token}/chat-log.csv"),
     ("POST", "/api/join"),

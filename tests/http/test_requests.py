@@ -11,10 +11,18 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
 
 from room_server.access import store
+from room_server.http import app as http_app
+from room_server.http.address import Addresses
 from room_server.http.health import Phase
+from room_server.http.metrics import HttpMetrics
+from room_server.http.operations import Operation, Reply
+from room_server.http.pages import Pages
+from room_server.http.static import StaticFiles
 from tests.kit.patience import PATIENCE_S
 from tests.kit.server import ServerUnderTest, start_server
 
@@ -97,6 +105,97 @@ async def test_what_is_not_there_is_a_problem_with_a_code(
     reply = await server.ask(method, path)
     assert (reply.status, reply.body["code"]) == (status, code)
     assert reply.headers["Content-Type"].startswith("application/problem+json")
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (BROWSER, True),
+        ("text/html", True),
+        ("application/json;q=0.5, text/html", True),
+        ("", False),
+        ("*/*", False),
+        ("text/*", False),
+        ("application/json, text/html;q=0.5", False),
+        ("application/problem+json, text/html", False),
+        ("text/html;q=0", False),
+        ("text/html;q=many;;,,", False),
+    ],
+)
+async def test_a_refusal_is_a_page_for_who_prefers_one(
+    server: ServerUnderTest, accept: str, is_page: bool
+) -> None:
+    reply = await server.ask("GET", "/mistyped", headers={"Accept": accept} if accept else None)
+    assert reply.status == 404
+    assert reply.headers["Vary"] == "Accept"
+    kind = reply.headers["Content-Type"].partition(";")[0]
+    assert kind == ("text/html" if is_page else "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("en", "There is nothing at this address"), ("fr", "Il n’y a rien à cette adresse")],
+)
+async def test_the_page_of_a_refusal_speaks_the_readers_language_and_guards_links_too(
+    server: ServerUnderTest, language: str, title: str
+) -> None:
+    page = await server.ask("GET", "/mistyped", headers={"Accept": BROWSER, "Accept-Language": language})
+    assert f'<html lang="{language}">' in page.text
+    assert f"<h1>{title}</h1>" in page.text
+    assert page.headers["Content-Language"] == language
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "mistyped" not in page.text
+
+
+async def test_a_bug_and_a_wrong_method_have_their_page_too(server: ServerUnderTest) -> None:
+    async def broken(_request: web.Request) -> web.Response:
+        raise RuntimeError("a secret of ours")
+
+    with_bug = http_app.public(
+        [
+            Operation(
+                name="broken",
+                method="GET",
+                path="/broken",
+                summary="",
+                handler=broken,
+                replies={200: Reply("")},
+            )
+        ],
+        HttpMetrics(),
+        StaticFiles(),
+        Pages(),
+        Addresses((), None),
+    )
+    async with TestClient(TestServer(with_bug)) as client:
+        async with client.get("/broken", headers={"Accept": BROWSER}) as failed:
+            text = await failed.text()
+            assert (failed.status, failed.content_type) == (500, "text/html")
+        assert "The server cannot answer at the moment" in text
+        assert failed.headers["X-Request-Id"] in text
+        assert "a secret of ours" not in text
+    wrong = await server.ask("GET", "/api/join", headers={"Accept": BROWSER})
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
+    assert "This address does not take that kind of request." in wrong.text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "by your personal link"), ("fr", "par votre lien personnel")]
+)
+async def test_the_first_page_says_how_one_enters_and_lists_nothing(
+    server: ServerUnderTest, language: str, words: str
+) -> None:
+    await server.link(await server.session(event_title="A secret gathering"))
+    page = await server.ask("GET", "/", headers={"Accept-Language": language})
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert words in page.text
+    assert "secret" not in page.text
+    assert page.headers["Cache-Control"] == "no-store"
 
 
 async def test_an_address_with_a_thousand_odd_characters_is_just_unknown(server: ServerUnderTest) -> None:
