@@ -127,12 +127,13 @@ def probe(
 ) -> None:
     """Join as a participant from an independent stack and report what came.
 
-    Exits 0 when media flowed, 3 when refused (the code is on stderr), 4 without media.
+    Exits 0 when media flowed, 3 when refused, 4 without media; stderr has the reason's code, then a sentence.
     """
     from room_server.probe import TakeOver, command
 
     output = command.Output.JSON if as_json else command.Output.TEXT
-    raise typer.Exit(command.run(link, seconds, TakeOver.AT_ONCE if take_over else TakeOver.NEVER, output))
+    policy = TakeOver.AT_ONCE if take_over else TakeOver.NEVER
+    raise typer.Exit(command.run(link, seconds, policy, output, _language()))
 
 
 @app.command()

@@ -11,9 +11,13 @@ import aiohttp
 USER_AGENT = "room-server probe"
 
 
+OURS = ("bad_link", "unreachable", "not_understood", "disconnected", "timed_out")
+"""Codes of what no server said."""
+
+
 class ProbeRefused(Exception):
-    """The server refused, or could not be understood.  `code` is the server's stable code or one of ours:
-    `bad_link`, `unreachable`, `not_understood`, `disconnected`, `timed_out`."""
+    """The server refused, or could not be understood.  `code` is the server's stable code or one of `OURS`;
+    `detail` the server's sentence, or what is known besides."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -48,7 +52,7 @@ def read_link(link: str) -> Link:
     base, found, rest = link.strip().partition("/a/")
     token = rest.split("?")[0].split("#")[0].rstrip("/")
     if not found or not base.startswith(("http://", "https://")) or not token or "/" in token:
-        raise ProbeRefused("bad_link", "an access link looks like https://host/a/token")
+        raise ProbeRefused("bad_link")
     return Link(base, token)
 
 

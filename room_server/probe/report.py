@@ -14,6 +14,7 @@ class Report:
     `position_error_ms`: how far the film was behind (+) or ahead (−) of the session's clock; None where it
     cannot be told, or the server reported a pause.  `av_skew_ms`: how much later (+) the picture is than its
     sound.  `closed`: `seat_moved`, `removed`, `session_over`, `session_cancelled` or None.
+    `started`: whether the session was, which the JSON does not tell.
     """
 
     joined_ms: int
@@ -25,10 +26,11 @@ class Report:
     position_error_ms: float | None
     av_skew_ms: float | None
     closed: str | None
+    started: bool = True
 
     @property
     def media_flowed(self) -> bool:
         return self.video_frames + self.audio_frames > 0
 
     def as_json(self) -> dict[str, int | float | str | None]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "started"}

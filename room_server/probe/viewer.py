@@ -46,9 +46,10 @@ Payload = dict[str, Any]
 class Viewer:
     """One visit with one device key.  Use as an asynchronous context manager."""
 
-    def __init__(self, link: str, device_key: str | None = None) -> None:
+    def __init__(self, link: str, device_key: str | None = None, language: str = "en") -> None:
         self.link = read_link(link)
         self.device_key = device_key or fresh_device_key()
+        self._language = language
         self.snapshot: Payload = {}
         self.notices: list[tuple[str, Payload]] = []
         self.closed: str | None = None
@@ -75,7 +76,8 @@ class Viewer:
         Raise `ProbeRefused` with the server's code, or `unreachable`, `timed_out`, `not_understood`.
         """
         self._http = aiohttp.ClientSession(
-            headers={"User-Agent": USER_AGENT}, timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+            headers={"User-Agent": USER_AGENT, "Accept-Language": self._language},
+            timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         ticket = await take_seat(self._http, self.link, self.device_key, take_over)
         await self._enter(ticket)

@@ -16,13 +16,15 @@ from room_server.probe.viewer import Payload, Viewer
 SAME_PLACE_S: Final = 0.5
 
 
-async def probe(link: str, seconds: float, take_over: TakeOver = TakeOver.NEVER) -> Report:
+async def probe(
+    link: str, seconds: float, take_over: TakeOver = TakeOver.NEVER, language: str = "en"
+) -> Report:
     """Visit a room for `seconds` after joining, less when the seat is lost, and report.
 
-    Raise `ProbeRefused` when the server refuses the visit.
+    Raise `ProbeRefused`, with its detail in `language`, when the server refuses the visit.
     """
     begun_s = time.time()
-    async with Viewer(link) as viewer:
+    async with Viewer(link, language=language) as viewer:
         await viewer.join(take_over)
         joined_s = time.time()
         await viewer.watch()
@@ -52,6 +54,7 @@ async def report(viewer: Viewer, begun_s: float, joined_s: float) -> Report:
         position_error_ms=_milliseconds(position_s),
         av_skew_ms=_milliseconds(skew_s(pictures, ticks)),
         closed=viewer.closed,
+        started=started_s is not None,
     )
 
 

@@ -16,6 +16,7 @@ from room_server.doctor.finding import Finding, Status
 from room_server.http.texts import LANGUAGES, texts
 from room_server.storage import Database
 from tests.cli.programs import run
+from tests.kit.server import ServerUnderTest
 
 CHECKS = ["http_port", "udp_port", "udp_reach", "clock", "disk", "database", "codecs", "certificate"]
 
@@ -117,11 +118,14 @@ async def test_serve_tells_a_settings_file_that_is_missing(tmp_path: Path) -> No
     assert (done.code, "nowhere.env" in done.err) == (2, True)
 
 
-async def test_a_probe_of_a_link_that_leads_nowhere_exits_with_its_code(tmp_path: Path) -> None:
-    done = await run("probe", "http://127.0.0.1:9/a/nowhere", "--seconds", "1", folder=tmp_path)
-    assert done.code == 3
-    assert done.err.strip()
-    assert "Traceback" not in done.err
+async def test_a_probe_of_a_link_that_leads_nowhere_says_why_in_the_terminals_language(
+    server: ServerUnderTest, tmp_path: Path
+) -> None:
+    link = f"{server.url}/a/nowhere"
+    done = await run("probe", link, "--seconds", "1", folder=tmp_path, LC_ALL="fr_FR.UTF-8")
+    code, sentence = done.err.splitlines()
+    assert (done.code, code) == (3, "unknown_link")
+    assert sentence.startswith("Ce lien ne mène nulle part.")
 
 
 def test_secrets_come_from_files_and_settings_from_a_file(

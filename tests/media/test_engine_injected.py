@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
+import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
 
