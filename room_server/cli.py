@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,9 @@ session_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(session_app)
+
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+_DEMO_OPTIONS = {"ROOM_PORT": "--port", "ROOM_UDP_PORT": "--udp-port", "ROOM_DATA_DIR": "--data-dir"}
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
@@ -110,7 +114,8 @@ def demo(
         )
 
     try:
-        _run(DemoCommand(settings, Wish(participants, starts_in, language), data_dir is None, tell).run())
+        command = DemoCommand(settings, Wish(participants, starts_in, language), data_dir is None, tell)
+        _run(command.run(), language, _DEMO_OPTIONS)
     finally:
         if data_dir is None:
             remove(folder)
@@ -183,8 +188,13 @@ def _settings(**overrides: Any) -> Any:
     raise typer.Exit(2)
 
 
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end; a refusal is told in the reader's language and ends with 1."""
+def _run(
+    main: Coroutine[Any, Any, None], language: str | None = None, options: Mapping[str, str] = _NO_OPTIONS
+) -> None:
+    """Run to the end; a refusal is told in the reader's language and ends with 1.
+
+    `options` name what sets a variable in this command's own words.
+    """
     import uvloop
 
     from room_server.http.texts import texts
@@ -194,7 +204,10 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     except KeyboardInterrupt:  # before the server was there to end cleanly
         raise typer.Exit(130) from None
     except Refused as refused:
-        print(texts().refusal(refused.code, _language(), refused.facts), file=sys.stderr)
+        facts = dict(refused.facts)
+        if (setting := facts.get("setting")) in options:
+            facts["setting"] = options[str(setting)]
+        print(texts().refusal(refused.code, language or _language(), facts), file=sys.stderr)
         raise typer.Exit(1) from None
 
 

@@ -42,7 +42,8 @@ def hold(path: Path) -> Folder:
     except OSError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "?"
         os.close(descriptor)
-        raise Refused("data_folder_in_use", 503, {"folder": str(path), "pid": holder}) from error
+        facts = {"folder": str(path), "pid": holder, "setting": "ROOM_DATA_DIR"}
+        raise Refused("data_folder_in_use", 503, facts) from error
     with contextlib.suppress(OSError):  # the number only helps a reader; a full disk must not stop a start
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,37 @@ async def test_a_demo_without_a_usable_film_says_so(tmp_path: Path, blocked: Pat
     done = await run(*arguments, folder=tmp_path, ROOM_DEMO_FILM=str(blocked))
     assert done.code == 1
     assert "cannot be prepared" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "language", "words"),
+    [
+        ("--port", socket.SOCK_STREAM, "en", "Choose another with --port."),
+        ("--port", socket.SOCK_STREAM, "fr", "Choisissez-en un autre avec --port."),
+        ("--udp-port", socket.SOCK_DGRAM, "en", "Choose another with --udp-port."),
+    ],
+)
+async def test_a_used_port_names_the_option_that_chooses_another(
+    tmp_path: Path, film: Path, option: str, kind: socket.SocketKind, language: str, words: str
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as held:
+        held.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            held.listen()
+        other = "--udp-port" if option == "--port" else "--port"
+        ports = (option, str(held.getsockname()[1]), other, "0")
+        done = await run("demo", *ports, "--language", language, folder=tmp_path, ROOM_DEMO_FILM=str(film))
+    assert done.code == 1
+    assert words in done.err
+    assert "ROOM_" not in done.err
+
+
+async def test_a_used_data_folder_names_the_option_that_chooses_another(tmp_path: Path, film: Path) -> None:
+    async with demo("--data-dir", "data", folder=tmp_path, ROOM_DEMO_FILM=str(film)):
+        ports = ("--port", "0", "--udp-port", "0")
+        done = await run("demo", "--data-dir", "data", *ports, folder=tmp_path, ROOM_DEMO_FILM=str(film))
+    assert done.code == 1
+    assert "choose another folder with --data-dir" in done.err
 
 
 async def test_opening_the_demo_to_the_network_warns_that_cameras_need_https(
