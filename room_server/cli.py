@@ -172,20 +172,26 @@ def cancel_session(session_id: Annotated[str, typer.Argument(help="As `session l
 
 
 def _settings(**overrides: Any) -> Any:
-    """Read the settings; wrong ones end the command with their names."""
+    """Read the settings; wrong ones end the command with their names, unknown ones are told."""
     from pydantic import ValidationError
 
     from room_server.config import load
+    from room_server.console import settings as words
 
+    language = _language()
     try:
-        return load(**overrides)
+        found = load(**overrides)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in fault["loc"][:1])
-            print(f"ROOM_{name.upper()}: {fault['msg']}" if name else fault["msg"], file=sys.stderr)
+        wrong = words.faults(error, language)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-    raise typer.Exit(2)
+        wrong = [words.unreadable(error, language)]
+    else:
+        wrong = []
+    for sentence in (*words.warnings(language), *wrong):
+        print(sentence, file=sys.stderr)
+    if wrong:
+        raise typer.Exit(2)
+    return found
 
 
 def _run(

@@ -7,11 +7,14 @@ Precedence: variable, then `_FILE`, then the file named by `ROOM_CONFIG`, then t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, HttpUrl, IPvAnyAddress, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -43,7 +46,7 @@ class Settings(BaseSettings):
     """Networks whose `X-Forwarded-*` is believed, separated by commas."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    key: SecretStr | None = None
+    key: Annotated[SecretStr, Field(min_length=32)] | None = None
     """The server key, at least 32 characters; without it one is made and kept in the data folder."""
     node_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "one"
     people_per_room: Annotated[int, Field(ge=1, le=100_000)] = 1_000
@@ -94,14 +97,17 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str) -> str:
         return str(ip_address("127.0.0.1" if value == "localhost" else value))
 
+    @field_validator("public_url")
+    @classmethod
+    def _has_no_path(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value is not None and value.path not in (None, "", "/"):
+            raise ValueError("ROOM_PUBLIC_URL has no path")
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together")
-        if self.key is not None and len(self.key.get_secret_value()) < 32:
-            raise ValueError("ROOM_KEY needs at least 32 characters")
-        if self.public_url is not None and self.public_url.path not in (None, "", "/"):
-            raise ValueError("ROOM_PUBLIC_URL has no path")
+            raise PydanticCustomError("tls_pair", "ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together")
         return self
 
     @property
@@ -116,6 +122,29 @@ class Settings(BaseSettings):
     def origin(self) -> str | None:
         """The public URL without a slash at its end."""
         return None if self.public_url is None else str(self.public_url).rstrip("/")
+
+
+def variable(field: str) -> str:
+    """Return the variable that sets a field."""
+    return f"{_PREFIX}{field.upper()}"
+
+
+def is_secret(field: str) -> bool:
+    return field in _SECRETS
+
+
+def known_variables() -> frozenset[str]:
+    """Return every variable that is read."""
+    files = {f"{variable(name)}_FILE" for name in _SECRETS}
+    return frozenset({variable(name) for name in Settings.model_fields} | files | {f"{_PREFIX}CONFIG"})
+
+
+def unknown_variables() -> Iterable[str]:
+    """Return the `ROOM_*` names, of the environment and the file, that nothing reads."""
+    path = os.environ.get(f"{_PREFIX}CONFIG")
+    given = [*os.environ, *(dotenv_values(path) if path and os.path.isfile(path) else ())]
+    known = known_variables()
+    return sorted({name for name in given if name.upper().startswith(_PREFIX) and name.upper() not in known})
 
 
 def load(**overrides: object) -> Settings:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from room_server.config import Settings, load
+from room_server.console.settings import expected
 from room_server.doctor import machine, network
 from room_server.doctor.command import as_text, examine, worst
 from room_server.doctor.finding import Finding, Status
@@ -111,6 +112,90 @@ async def test_serve_tells_wrong_settings_by_name_and_never_their_value(tmp_path
     assert "ROOM_PORT" in done.err
     assert "short-secret" not in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "locale", "words"),
+    [
+        (
+            *("ROOM_PORT", "many", "C.UTF-8"),
+            "ROOM_PORT is “many”, which does not serve. Expected: a whole number from 0 to 65535.",
+        ),
+        (
+            *("ROOM_PORT", "99999", "fr_FR.UTF-8"),
+            "ROOM_PORT vaut «\u00a099999\u00a0», ce qui ne convient pas. "
+            "Attendu\u00a0: un nombre entier de 0 à 65535.",
+        ),
+        (
+            *("ROOM_ADVERTISE", "192.0.2.1, here", "C.UTF-8"),
+            "ROOM_ADVERTISE is “here”, which does not serve. Expected: IP addresses, separated by commas.",
+        ),
+        (
+            *("ROOM_PUBLIC_URL", "https://room.test/path", "C.UTF-8"),
+            "ROOM_PUBLIC_URL is “https://room.test/path”, which does not serve. "
+            "Expected: an address such as https://room.example.org, without a path.",
+        ),
+        (
+            *("ROOM_TLS_KEY", "key.pem", "C.UTF-8"),
+            "ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together: set both, or neither.",
+        ),
+        (
+            *("ROOM_KEY", "short-secret", "fr_FR.UTF-8"),
+            "ROOM_KEY ne convient pas. Attendu\u00a0: un secret d’au moins 32 caractères.",
+        ),
+    ],
+)
+async def test_a_wrong_setting_is_told_with_what_is_expected(
+    tmp_path: Path, name: str, value: str, locale: str, words: str
+) -> None:
+    done = await run("doctor", folder=tmp_path, LC_ALL=locale, **{name: value})
+    assert (done.code, done.err.splitlines()) == (2, [words])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_says_what_it_takes(language: str) -> None:
+    for field in Settings.model_fields:
+        assert expected(field, language)
+
+
+@pytest.mark.parametrize(
+    ("locale", "near", "far"),
+    [
+        (
+            "C.UTF-8",
+            "ROOM_PROT is no setting of this server, so it changes nothing. Did you mean ROOM_PORT?",
+            "ROOM_ZZZZZZZZZZZZ is no setting of this server, so it changes nothing.",
+        ),
+        (
+            "fr_FR.UTF-8",
+            "ROOM_PROT n’est pas un réglage de ce serveur et ne change donc rien. "
+            "Vouliez-vous dire ROOM_PORT\u202f?",
+            "ROOM_ZZZZZZZZZZZZ n’est pas un réglage de ce serveur et ne change donc rien.",
+        ),
+    ],
+)
+async def test_a_setting_that_nobody_knows_is_told_with_the_nearest_one(
+    tmp_path: Path, locale: str, near: str, far: str
+) -> None:
+    (tmp_path / "room.env").write_text("ROOM_ZZZZZZZZZZZZ=secret-value\nROOM_UDP_PORT=0\n")
+    done = await run(
+        *("session", "list"), folder=tmp_path, LC_ALL=locale, ROOM_PROT="81", ROOM_CONFIG="room.env"
+    )
+    assert done.err.splitlines()[:2] == [near, far]
+    assert "secret-value" not in done.err
+
+
+async def test_settings_that_are_known_are_not_remarked_upon(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 40)
+    done = await run(
+        "doctor",
+        folder=tmp_path,
+        ROOM_KEY_FILE="key",
+        ROOM_PORT="0",
+        ROOM_UDP_PORT="0",
+        ROOM_LOG_LEVEL="info",
+    )
+    assert done.err == ""
 
 
 async def test_serve_tells_a_settings_file_that_is_missing(tmp_path: Path) -> None:
