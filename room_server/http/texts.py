@@ -78,6 +78,8 @@ def said_facts(facts: Mapping[str, object], language: str) -> dict[str, str]:
             said[name] = _time(fact, zone, language)
         elif name == "device":
             said[name] = in_language(str(fact), language)
+        elif name == "zone":
+            said[name] = city(ZoneInfo(str(fact)), language)
         else:
             said[name] = str(fact)
     return said

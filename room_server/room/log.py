@@ -79,7 +79,8 @@ def position(entry: Entry) -> str:
 
 
 def as_csv(log: ChatLog, say: Say) -> str:
-    """Return the log for spreadsheets: UTF-8 with its mark, times in the session's zone.
+    """Return the log for spreadsheets: UTF-8 with its mark, times in the session's zone
+    with their offset (ISO 8601).
 
     What a spreadsheet would calculate is made text by an apostrophe before it.
     """
@@ -90,7 +91,7 @@ def as_csv(log: ChatLog, say: Say) -> str:
     for entry in log.entries:
         message = entry.message
         cells = (
-            message.sent_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+            message.sent_at.astimezone(zone).isoformat(timespec="seconds"),
             position(entry),
             message.author_name,
             say("log.team" if message.by_team else "log.participant"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,9 +21,14 @@ SECRET = "What of the refunds? <b>4711</b>"
 FRENCH = {"Accept-Language": "fr"}
 
 
-async def over(server: ServerUnderTest, messages: int = 1, mode: ChatMode = ChatMode.REPLY_LATER) -> Session:
+async def over(
+    server: ServerUnderTest,
+    messages: int = 1,
+    mode: ChatMode = ChatMode.REPLY_LATER,
+    time_zone: str = "Europe/Paris",
+) -> Session:
     """A session that collected messages and is over."""
-    session = await server.session(chat_mode=mode)
+    session = await server.session(chat_mode=mode, time_zone=time_zone)
     running = server.running
     async with running.database.transaction() as tx:
         await running.events.set_state(tx, session.session_id, SessionState.ON_AIR)
@@ -74,6 +80,33 @@ async def test_the_file_opens_in_a_spreadsheet(server: ServerUnderTest) -> None:
     assert sent.text.startswith("\ufeffHeure,Position,Auteur")
     rows = list(csv.DictReader(io.StringIO(sent.text[1:])))
     assert [row["Message"] for row in rows] == [f"{SECRET} {number}" for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "words"),
+    [
+        ("Europe/London", "en", "Times are those of London."),
+        ("Europe/London", "fr", "Les heures sont celles de Londres."),
+        ("UTC", "en", "Times are those of UTC."),
+    ],
+)
+async def test_the_log_names_the_zone_of_its_times(
+    server: ServerUnderTest, zone: str, language: str, words: str
+) -> None:
+    host = await server.link(await over(server, time_zone=zone), Role.HOST)
+    assert words in (await page(server, host, headers={"Accept-Language": language})).text
+
+
+async def test_the_times_of_the_file_have_their_offset(server: ServerUnderTest) -> None:
+    """Asia/Kolkata has one all year, and no whole hours."""
+    session = await over(server, time_zone="Asia/Kolkata")
+    sent = await file(server, await server.link(session, Role.HOST))
+    (row,) = csv.DictReader(io.StringIO(sent.text[1:]))
+    at = datetime.fromisoformat(row["Time"])
+    assert at.utcoffset() == timedelta(hours=5, minutes=30)
+    async with server.running.database.reading() as reading:
+        (message,) = await store.all_messages(reading, session.session_id)
+    assert at == message.sent_at.replace(microsecond=0)
 
 
 async def test_an_empty_log_says_so(server: ServerUnderTest) -> None:
