@@ -49,8 +49,13 @@ def test_who_comes_early_goes_in_when_the_room_opens(demo: Callable[..., Demo], 
     tab.open(demo(starts_in_s=OPENS_BEFORE_S + 20).session("automated").participants[0])
     tab.press("Let me in when it opens")
     tab.see("You will be let in at")
+    tab.see("Press again to cancel.")
+    described = "return document.getElementById(document.activeElement.getAttribute('aria-describedby'))"
+    assert tab.run(f"{described}.innerText") == "Press again to cancel."
     tab.press("You will be let in at")
     tab.see("Let me in when it opens")
+    assert not tab.sees("Press again to cancel.")
+    assert tab.run(f"{described}") is None
     tab.press("Let me in when it opens")
     tab.see("You will be let in at")
 

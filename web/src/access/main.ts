@@ -69,6 +69,14 @@ function arm(now: boolean): void {
   if (button === null) return;
   button.textContent = armed ? text(button, "armed", { at }) : text(button, "arm");
   button.classList.toggle("armed", armed);
+  hint(armed);
+}
+
+/** Says, beside the button and as its description, what another press would do. */
+function hint(shown: boolean): void {
+  part("armed-hint")?.toggleAttribute("hidden", !shown);
+  if (shown) button?.setAttribute("aria-describedby", "armed-hint");
+  else button?.removeAttribute("aria-describedby");
 }
 
 /** Counts down, and opens the page when its time has come. */
@@ -157,6 +165,7 @@ function busy(): void {
   if (button === null) return;
   button.textContent = text(button, "joining");
   button.setAttribute("aria-disabled", "true");
+  hint(false);
 }
 
 function idle(): void {
@@ -165,6 +174,7 @@ function idle(): void {
   button.textContent = text(button, open ? "join" : "arm");
   button.removeAttribute("aria-disabled");
   button.classList.remove("armed");
+  hint(false);
 }
 
 function refused(words: string): void {
