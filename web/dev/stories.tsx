@@ -131,7 +131,11 @@ const desk = new Desk(
   connection,
   memory,
   "story",
-  { notSent: () => say("error.notSent"), declined: () => say("chat.declined.said") },
+  {
+    notSent: () => say("error.notSent"),
+    declined: () => say("chat.declined.said"),
+    extended: () => say("host.extended"),
+  },
   {
     after: (ms, what) => {
       const timer = setTimeout(what, ms);

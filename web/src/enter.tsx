@@ -40,7 +40,11 @@ export function enterRoom({ root, token, language, grant, join, mark, onLanguage
     pause,
   });
   let said = words(language);
-  const texts = { notSent: () => said("error.notSent"), declined: () => said("chat.declined.said") };
+  const texts = {
+    notSent: () => said("error.notSent"),
+    declined: () => said("chat.declined.said"),
+    extended: () => said("host.extended"),
+  };
   const desk = new Desk(view, connection, tabShelf, token, texts, timers);
   window.addEventListener("pagehide", () => desk.flush());
   connection.enter(grant);

@@ -22,6 +22,7 @@ const TOAST_MS = 7_000;
 export interface Words {
   notSent(): string;
   declined(): string;
+  extended(): string;
 }
 
 export interface Timers {
@@ -247,8 +248,10 @@ export class Desk {
     return this.ask("playback.skip_to", { item_id: itemId });
   }
 
-  extendBuffer(seconds: number): Promise<boolean> {
-    return this.ask("playback.extend_buffer", { seconds });
+  async extendBuffer(seconds: number): Promise<boolean> {
+    const extended = await this.ask("playback.extend_buffer", { seconds });
+    if (extended) this.say(this.words.extended());
+    return extended;
   }
 
   launchCta(ctaId: string): Promise<boolean> {

@@ -35,9 +35,9 @@ function done(event: KeyboardEvent, team: boolean, onHelp: () => void, onTab: (t
   return true;
 }
 
-/** A bare key, while nobody writes and no dialog is open. */
+/** A bare key just pressed, not held, while nobody writes and no dialog is open. */
 function isShortcut(event: KeyboardEvent): boolean {
-  const bare = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented;
+  const bare = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented && !event.repeat;
   return bare && !isWriting(event.target) && document.querySelector("dialog[open]") === null;
 }
 

@@ -330,6 +330,15 @@ describe("a host (ROOM-7)", () => {
     expect(asked(shown, "playback.skip_to")).toEqual([{ item_id: "tour" }]);
   });
 
+  it("acts once for a key that is held, and reads what it did", async () => {
+    const shown = await show(rooms.automated, "host");
+    await act(async () => void fireEvent.keyDown(document.body, { key: "b" }));
+    for (let times = 0; times < 5; times += 1)
+      await act(async () => void fireEvent.keyDown(document.body, { key: "b", repeat: true }));
+    expect(asked(shown, "playback.extend_buffer")).toEqual([{ seconds: 30 }]);
+    expect(screen.getByTestId("toast").textContent).toBe("extended");
+  });
+
   it("hands back where it was left or where it would be", async () => {
     const shown = await show(rooms.takenOver, "host");
     await press("Hand back");
