@@ -9,6 +9,8 @@
 import type { PlaybackPosition, StagePerson } from "../wire";
 import { type RoomState, serverNow } from "./state";
 
+const ROUNDING_S = 0.5;
+
 export type ProgrammeView =
   | { readonly kind: "waiting"; readonly startsInS: number }
   | { readonly kind: "playing"; readonly recorded: boolean }
@@ -77,6 +79,28 @@ export function startsInS(state: RoomState, nowMs: number): number {
 export function onAirForS(state: RoomState, nowMs: number): number | null {
   const { started_at: startedAt } = state.session;
   return startedAt === null ? null : Math.max(0, (serverNow(state, nowMs) - Date.parse(startedAt)) / 1000);
+}
+
+/**
+ * What has to happen before those on the stage are seen and heard: nothing, the start, or that a host takes over;
+ * `take` is said to whoever may do it, `take_later` before the session has started.
+ */
+export type Door = "open" | "start" | "host" | "take" | "take_later";
+
+export function stageDoor(state: RoomState, nowMs: number): Door {
+  const view = programmeView(state, nowMs);
+  if (stageIsHero(view)) return "open";
+  if (state.session.room_type === "live") return "start";
+  if (!state.me.may_host) return "host";
+  return view.kind === "waiting" ? "take_later" : "take";
+}
+
+/** Whether the session ends with what is left of the present buffer or gap. */
+export function endsNext(state: RoomState, nowMs: number): boolean {
+  const left = leftS(state, nowMs);
+  const position = positionS(state, nowMs);
+  if (left === null || position === null || state.playback === null) return false;
+  return position + left >= state.playback.length_s - ROUNDING_S;
 }
 
 /** Those on the stage who can be seen or heard by others now. */

@@ -1,8 +1,8 @@
 /** What floats or interrupts: the connection's banner, a refusal, an invitation, and words for screen readers. */
 import { useEffect, useRef, useState } from "react";
 import type { Key } from "../i18n/words";
-import { isInvited } from "../room/programme";
-import { useDesk, useHeld, useRoom, useSay, useView } from "./context";
+import { isInvited, stageDoor } from "../room/programme";
+import { useDesk, useHeld, useRoom, useSay, useTimed, useView } from "./context";
 import { Icon } from "./icons";
 import { useProgrammeView } from "./Programme";
 import { sessionState } from "./state-words";
@@ -71,6 +71,8 @@ export function Invitation() {
   const say = useSay();
   const desk = useDesk();
   const invited = useRoom((room) => room.me.role === "participant" && isInvited(room));
+  const door = useTimed(stageDoor);
+  const waits = door === "open" || door === "start" ? door : "host";
   const [declined, setDeclined] = useState(false);
   useEffect(() => {
     if (!invited) setDeclined(false);
@@ -80,7 +82,7 @@ export function Invitation() {
     <section className="offer invitation" aria-label={say("stage.invitation")} data-testid="invitation">
       <div className="offer-words">
         <strong role="status">{say("stage.invitation")}</strong>
-        <p>{say("stage.invitation.text")}</p>
+        <p>{say(`stage.invitation.${waits}`)}</p>
       </div>
       <button type="button" className="btn primary" onClick={() => void desk.enterStage()}>
         {say("stage.accept")}

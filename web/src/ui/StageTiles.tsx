@@ -1,7 +1,7 @@
 /** The stage: one tile a person, oneself included. */
 import { type CSSProperties, useRef, useState } from "react";
 import { initials } from "../room/people";
-import { isOnStage, performers } from "../room/programme";
+import { isOnStage, performers, stageDoor } from "../room/programme";
 import type { StagePerson } from "../wire";
 import { useRoom, useSay, useTimed, useView } from "./context";
 import { Icon } from "./icons";
@@ -137,17 +137,21 @@ function TileName({ name, muted }: { readonly name: string; readonly muted: bool
 export function SelfView() {
   const say = useSay();
   const here = useRoom(isOnStage);
-  const me = useRoom((room) => room.me);
-  const started = useRoom((room) => room.session.state === "on_air");
+  const name = useRoom((room) => room.me.name);
   const over = useRoom((room) => room.session.state === "ended");
+  const door = useTimed(stageDoor);
+  const seen = useView((view) => view.own.picture !== null);
+  const heard = useView((view) => view.own.microphone === "on");
   if (!here || over) return null;
-  const words = !started ? "stage.closedBefore" : me.may_host ? "stage.closedHost" : "stage.closed";
+  const ready = seen ? "stage.self.seen" : heard ? "stage.self.heard" : "stage.self.off";
   return (
-    <div className="selfview">
+    <div className="selfview" data-testid="self-view">
       <div className="tile">
-        <OwnPicture name={me.name} />
+        <OwnPicture name={name} />
       </div>
-      <p className="small">{say(words)}</p>
+      <p className="small">
+        {say(ready)} {door !== "open" && say(`stage.door.${door}`)}
+      </p>
     </div>
   );
 }

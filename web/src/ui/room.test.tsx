@@ -76,6 +76,59 @@ describe.each(["host", "moderator", "participant"] satisfies Role[])(
   },
 );
 
+const selfView = () => screen.getByTestId("self-view").textContent ?? "";
+
+function onStage(story: Story): Story {
+  return (setting) => {
+    const room = story(setting);
+    const { person_id, name } = room.me;
+    const mine = {
+      person_id,
+      name,
+      audio_slot: null,
+      video_slot: null,
+      muted: false,
+      shows: "camera",
+    } as const;
+    return { ...room, stage: { ...room.stage, on_stage: [mine] } };
+  };
+}
+
+describe("who stands on the stage reads what is true of them", () => {
+  it.each([
+    [
+      "before an automated session",
+      rooms.waiting,
+      "host",
+      "Once the session has started, take over to go on air.",
+    ],
+    ["before an automated session", rooms.waiting, "moderator", "You go on air when a host takes over."],
+    ["before a live session", rooms.liveWaiting, "host", "You go on air when the session starts."],
+    ["during the film", rooms.automated, "host", "Take over to go on air."],
+    ["during the film", rooms.automated, "participant", "You go on air when a host takes over."],
+  ] as const)("%s", async (_when, story, role, words) => {
+    const { outside } = await show(onStage(story), role);
+    expect(selfView()).toContain(`Your camera and microphone are off. ${words}`);
+    act(() => outside.view.setState({ own: { ...NOTHING_OWN, microphone: "on" } }));
+    expect(selfView()).toContain(`Your microphone is on, your camera off. ${words}`);
+    act(() => outside.view.setState({ own: { ...NOTHING_OWN, picture: {} as MediaStream } }));
+    expect(selfView()).toContain(`You are ready. ${words}`);
+  });
+
+  it.each([
+    [rooms.automated, "nobody sees or hears you before a host takes over"],
+    [rooms.liveWaiting, "Nobody sees or hears you before the session starts."],
+    [rooms.live, "Everyone will see and hear you once you turn on"],
+  ] as const)("and so does who is invited to it", async (story, words) => {
+    const invited: Story = (setting) => ({
+      ...story(setting),
+      stage: { on_stage: [], invited: ["camille"] },
+    });
+    await show(invited, "participant");
+    expect(screen.getByTestId("invitation").textContent).toContain(words);
+  });
+});
+
 describe("a participant", () => {
   it("sees that the programme is recorded and how many are really here (PLUS-3)", async () => {
     await show(rooms.automated, "participant");
