@@ -180,6 +180,13 @@ export function buffering(setting: Setting): Snapshot {
   };
 }
 
+/** The buffer after which nothing comes. */
+export function endingSoon(setting: Setting): Snapshot {
+  const room = buffering(setting);
+  const playback = { ...playing(setting.nowMs), ...room.playback, position_s: 1850, left_s: 10 };
+  return { ...room, playback };
+}
+
 export function takenOver(setting: Setting): Snapshot {
   const room = automated(setting);
   return {

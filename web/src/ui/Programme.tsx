@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { clock, timeOfDay } from "../i18n/language";
 import type { Key } from "../i18n/words";
 import {
+  endsNext,
   isOnStage,
   leftS,
   type ProgrammeView,
@@ -194,10 +195,12 @@ function Buffer() {
     const seconds = leftS(room, nowMs);
     return seconds === null || seconds <= 0 ? "" : clock(Math.ceil(seconds));
   });
-  if (text === "") return <Card title={say("programme.buffer.soon")} more="" />;
+  const last = useTimed(endsNext);
+  if (text === "")
+    return <Card title={say(last ? "programme.buffer.lastSoon" : "programme.buffer.soon")} more="" />;
   return (
     <div className="overlay">
-      <p className="overlay-more">{say("programme.buffer")}</p>
+      <p className="overlay-more">{say(last ? "programme.buffer.last" : "programme.buffer")}</p>
       <p className="overlay-clock num" role="timer">
         {text}
       </p>

@@ -136,6 +136,14 @@ describe("a participant", () => {
     expect(screen.getByTestId("count").textContent).toBe("214 people");
   });
 
+  it("reads in a buffer that the programme goes on, and in the last one that the session ends", async () => {
+    await show(rooms.buffering, "participant");
+    expect(screen.getByTestId("programme").textContent).toContain("The programme goes on in");
+    cleanup();
+    await show(rooms.endingSoon, "participant");
+    expect(screen.getByTestId("programme").textContent).toContain("The session ends in");
+  });
+
   it("is offered no camera, microphone, queue or host bar", async () => {
     await show(rooms.automated, "participant");
     expect(screen.queryByRole("button", { name: /camera|microphone|share/i })).toBeNull();
