@@ -8,13 +8,14 @@ import { useDesk, useRoom, useSay, useView } from "./context";
 import { Icon, type IconName } from "./icons";
 
 export interface ControlsProps {
-  readonly hero: RefObject<HTMLElement | null>;
+  /** What fills the screen: the room, of which only the programme and what interrupts it are then shown. */
+  readonly whole: RefObject<HTMLElement | null>;
   readonly panelOpen: boolean;
   readonly onPanel: () => void;
   readonly onSettings: () => void;
 }
 
-export function Controls({ hero, panelOpen, onPanel, onSettings }: ControlsProps) {
+export function Controls({ whole, panelOpen, onPanel, onSettings }: ControlsProps) {
   const say = useSay();
   const desk = useDesk();
   const mayPublish = useRoom((room) => room.me.may_publish);
@@ -24,7 +25,7 @@ export function Controls({ hero, panelOpen, onPanel, onSettings }: ControlsProps
       <div className="mid">{mayPublish && <Devices />}</div>
       {!panelOpen && <Tool icon="chat" words={say("tab.chat")} name={say("panel.open")} onClick={onPanel} />}
       <Tool icon="settings" words="" name={say("controls.settings")} onClick={onSettings} />
-      <FullScreen hero={hero} />
+      <FullScreen whole={whole} />
       <button
         type="button"
         className="btn danger plain tool"
@@ -194,7 +195,7 @@ function DeviceButton({ words, state, hidden, onToggle }: DeviceButtonProps) {
   );
 }
 
-function FullScreen({ hero }: { readonly hero: RefObject<HTMLElement | null> }) {
+function FullScreen({ whole }: { readonly whole: RefObject<HTMLElement | null> }) {
   const say = useSay();
   const [full, setFull] = useState(false);
   useEffect(() => {
@@ -204,7 +205,7 @@ function FullScreen({ hero }: { readonly hero: RefObject<HTMLElement | null> }) 
   }, []);
   if (!document.fullscreenEnabled) return null;
   const toggle = () => {
-    if (document.fullscreenElement === null) void hero.current?.requestFullscreen();
+    if (document.fullscreenElement === null) void whole.current?.requestFullscreen();
     else void document.exitFullscreen();
   };
   return (

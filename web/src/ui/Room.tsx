@@ -64,7 +64,7 @@ function Room() {
   const [tab, setTab] = useState<Tab>(mayModerate && moderated ? "queue" : "chat");
   const [folded, setFolded] = useState(false);
   const [open, setOpen] = useState<Open>("nothing");
-  const hero = useRef<HTMLElement>(null);
+  const whole = useRef<HTMLDivElement>(null);
   const toTab = useCallback((next: Tab) => {
     setTab(next);
     setFolded(false);
@@ -78,7 +78,7 @@ function Room() {
 
   const kinds = ["room", mayHost ? "hostroom" : "of-event", folded ? "panel-folded" : ""].join(" ");
   return (
-    <div className={kinds} style={eventColour(accent)} data-testid="room">
+    <div className={kinds} style={eventColour(accent)} data-testid="room" ref={whole}>
       <a className="skip" href="#panel">
         {say("room.skip")}
       </a>
@@ -86,7 +86,7 @@ function Room() {
       <ConnectionBanner />
       {mayHost && <HostBar />}
       <main className="rmain" aria-label={say("room.region.programme")}>
-        <section className="heroes" ref={hero} aria-label={say("programme.video")}>
+        <section className="heroes" aria-label={say("programme.video")}>
           <Programme thread={mayHost ? "in the host bar" : "below"} />
         </section>
         <DeviceTrouble />
@@ -95,7 +95,7 @@ function Room() {
         <Offers />
       </main>
       <Controls
-        hero={hero}
+        whole={whole}
         panelOpen={!folded}
         onPanel={() => toTab("chat")}
         onSettings={() => setOpen("settings")}

@@ -172,6 +172,22 @@ describe("a participant", () => {
     expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
   });
 
+  it("sees invitations, offers and what was refused in full screen too", async () => {
+    const filled: Element[] = [];
+    Object.defineProperty(document, "fullscreenEnabled", { configurable: true, value: true });
+    Object.defineProperty(document, "fullscreenElement", { configurable: true, value: null });
+    HTMLElement.prototype.requestFullscreen = async function (this: HTMLElement) {
+      filled.push(this);
+    };
+    const shown = await show(rooms.automated, "participant");
+    act(() => fireEvent.keyDown(document.body, { key: "f" }));
+    act(() => shown.outside.room.tell(["stage.changed", { on_stage: [], invited: ["camille"] }]));
+    act(() => shown.outside.view.setState({ toast: { id: 1, text: "No." }, transport: "none" }));
+    expect(filled).toHaveLength(1);
+    for (const one of ["programme", "invitation", "cta", "toast"])
+      expect(filled[0]?.contains(screen.getByTestId(one))).toBe(true);
+  });
+
   it("sees their held message as theirs alone", async () => {
     await show(rooms.automated, "participant");
     const held = screen.getByTestId("held-message");
