@@ -10,7 +10,7 @@ import type { RoomState } from "../room/state";
 import type { Sound, ViewStore } from "../room/view";
 import type { ChatMode, HandBack, Message, RequestName } from "../wire";
 import { randomKey, type Shelf } from "./device";
-import type { OwnDevice } from "./devices";
+import type { Chosen, OwnDevice } from "./devices";
 import type { RoomConnection } from "./room-connection";
 import { type Payload, RequestLost, RequestRefused } from "./socket";
 
@@ -224,6 +224,11 @@ export class Desk {
     const onStage = room?.stage.on_stage.some((one) => one.person_id === room.me.person_id) ?? false;
     if (!onStage && !this.connection.devices.isOn(device) && !(await this.enterStage())) return;
     await this.connection.switchDevice(device);
+  }
+
+  /** Takes the microphone or camera that was just chosen, if one is on. */
+  deviceChosen(device: keyof Chosen): Promise<void> {
+    return this.connection.devices.choiceChanged(device);
   }
 
   // ---- the session and its timeline

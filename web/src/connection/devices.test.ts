@@ -7,6 +7,9 @@ class FakeTrack extends EventTarget {
   readonly kind: string;
   enabled = true;
   stopped = false;
+  get readyState(): string {
+    return this.stopped ? "ended" : "live";
+  }
   contentHint = "";
   constructor(kind: string) {
     super();
@@ -30,9 +33,13 @@ class FakeStream {
 const prompts: string[] = [];
 const given: FakeTrack[] = [];
 let refusal: Error | null = null;
+/** As a phone, which opens no second camera beside the first. */
+let oneAtATime = false;
 
 function give(kind: string, prompt: string): Promise<MediaStream> {
   prompts.push(prompt);
+  if (oneAtATime && given.some((track) => !track.stopped && track.kind === kind))
+    return Promise.reject(new DOMException("busy", "NotReadableError"));
   if (refusal !== null) return Promise.reject(refusal);
   const track = new FakeTrack(kind);
   given.push(track);
@@ -67,6 +74,7 @@ beforeEach(() => {
   prompts.length = 0;
   given.length = 0;
   refusal = null;
+  oneAtATime = false;
   return () => vi.unstubAllGlobals();
 });
 
@@ -105,6 +113,38 @@ describe("own devices", () => {
     expect(seen.sent.video).toBe(given[1]);
     given[1]?.dispatchEvent(new Event("ended"));
     await vi.waitFor(() => expect(seen.sent.video).toBe(given[0]));
+  });
+
+  it.each([false, true])("change over at once when another is chosen (one at a time: %s)", async (single) => {
+    oneAtATime = single;
+    const { own, seen } = devices();
+    await own.switchOn("camera");
+    await own.choiceChanged("camera");
+    expect(given).toHaveLength(2);
+    expect(given[0]?.stopped).toBe(true);
+    expect(seen.sent.video).toBe(given[1]);
+    expect(seen.own).toMatchObject({ camera: "on", trouble: null });
+  });
+
+  it("go on as they were when the one that is chosen cannot be had", async () => {
+    const { own, seen } = devices();
+    await own.switchOn("camera");
+    refusal = new DOMException("no", "NotFoundError");
+    await own.choiceChanged("camera");
+    expect(given[0]?.stopped).toBe(false);
+    expect(seen.sent.video).toBe(given[0]);
+    expect(seen.own).toMatchObject({ camera: "on", trouble: { device: "camera", why: "missing" } });
+  });
+
+  it("are the chosen ones the next time when they are off, a silent microphone too", async () => {
+    const { own } = devices();
+    await own.choiceChanged("camera");
+    await own.switchOn("microphone");
+    await own.switchOff("microphone");
+    await own.choiceChanged("microphone");
+    expect(given[0]?.stopped).toBe(true);
+    await own.switchOn("microphone");
+    expect(prompts).toEqual(["microphone", "microphone"]);
   });
 
   it("stop altogether when their owner leaves the stage", async () => {

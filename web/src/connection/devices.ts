@@ -51,14 +51,33 @@ export class OwnDevices {
     this.trouble = null;
     this.tell();
     try {
-      const track = await this.capture(device);
-      this.tracks.set(device, track);
-      track.addEventListener("ended", () => void this.lost(device, track));
+      this.hold(device, await this.capture(device));
     } catch (error) {
       const why = troubleOf(error);
       this.trouble = device === "screen" && why === "denied" ? null : { device, why };
     }
     this.starting.delete(device);
+    await this.update();
+  }
+
+  /** Another microphone or camera was chosen: one that is on is replaced by it. */
+  async choiceChanged(device: keyof Chosen): Promise<void> {
+    if (device === "microphone") {
+      this.silenced?.stop();
+      this.silenced = null;
+    }
+    const before = this.tracks.get(device);
+    if (before === undefined) return;
+    this.trouble = null;
+    try {
+      const track = await this.captureBeside(device, before);
+      if (this.tracks.get(device) !== before) return track.stop(); // it was switched off meanwhile
+      before.stop();
+      this.hold(device, track);
+    } catch (error) {
+      this.trouble = { device, why: troubleOf(error) };
+      if (before.readyState === "ended" && this.tracks.get(device) === before) this.tracks.delete(device);
+    }
     await this.update();
   }
 
@@ -78,6 +97,22 @@ export class OwnDevices {
     this.silenced = null;
     this.trouble = null;
     await this.update();
+  }
+
+  private hold(device: OwnDevice, track: MediaStreamTrack): void {
+    this.tracks.set(device, track);
+    track.addEventListener("ended", () => void this.lost(device, track));
+  }
+
+  /** Opens a second device while the first goes on; a phone has to let go of the first one before. */
+  private async captureBeside(device: OwnDevice, first: MediaStreamTrack): Promise<MediaStreamTrack> {
+    try {
+      return await this.capture(device);
+    } catch (error) {
+      if (troubleOf(error) !== "busy") throw error;
+      first.stop();
+      return this.capture(device);
+    }
   }
 
   private silence(track: MediaStreamTrack): void {

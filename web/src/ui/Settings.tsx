@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import type { Chosen } from "../connection/devices";
 import { LANGUAGES } from "../i18n/language";
 import { words } from "../i18n/words";
-import { usePreferences, useRoom, useSay, useSetLanguage } from "./context";
+import { useDesk, usePreferences, useRoom, useSay, useSetLanguage } from "./context";
 import { Dialog } from "./Dialog";
 
 export interface SettingsProps {
@@ -65,6 +65,7 @@ interface DeviceChoiceProps {
 
 function DeviceChoice({ device, kind }: DeviceChoiceProps) {
   const say = useSay();
+  const desk = useDesk();
   const preferences = usePreferences();
   const [choices, setChoices] = useState<readonly MediaDeviceInfo[]>([]);
   const [chosen, setChosen] = useState(() => preferences.chosen()[device]);
@@ -86,6 +87,7 @@ function DeviceChoice({ device, kind }: DeviceChoiceProps) {
         onChange={(event) => {
           setChosen(event.currentTarget.value);
           preferences.choose(device, event.currentTarget.value);
+          void desk.deviceChosen(device);
         }}
       >
         <option value="">{say("settings.default")}</option>
