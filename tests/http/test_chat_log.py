@@ -55,7 +55,7 @@ async def test_a_host_reads_what_was_collected_once_the_session_is_over(server: 
     host = await server.link(await over(server), Role.HOST)
     shown = await page(server, host)
     assert shown.status == 410
-    assert '<section class="log" aria-labelledby="log-title"' in shown.text
+    assert '<section class="chat-log" aria-labelledby="log-title"' in shown.text
     assert re.search(r'<h2 id="log-title">Chat log</h2>', shown.text)
     assert "Ann &lt;i&gt;" in shown.text
     assert "What of the refunds? &lt;b&gt;4711&lt;/b&gt; 0" in shown.text
