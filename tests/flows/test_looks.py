@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 AT_REST = "return !document.getAnimations().some((moving) => moving instanceof CSSTransition)"
+FIELD = {"en": "Your message", "fr": "Votre message"}
 JOIN = {"en": "Join", "fr": "Entrer dans la salle"}
 
 
@@ -37,6 +38,12 @@ def sticks_out(tab: Tab) -> bool:
     return bool(tab.run("return document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
+def draft(tab: Tab, label: str, text: str) -> None:
+    """Type into the field with this label, and leave it there."""
+    field = tab.until(f"the field {label!r}", lambda: tab.find(label, "textarea"))
+    field.send_keys(text)
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("who", ["participant", "host"])
 def test_pages_are_accessible_and_fit(
@@ -50,6 +57,8 @@ def test_pages_are_accessible_and_fit(
     tab.press(JOIN[language])
     in_the_room(tab)
     film_moves(tab)
+    if who == "participant":
+        draft(tab, FIELD[language], "https://example.org/" + "a-pasted-link" * 20)
     look_at(tab, f"room-{who}-{language}")
 
 
