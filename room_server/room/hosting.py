@@ -85,4 +85,5 @@ class Hosting:
             await self._ports.seats.check_holds(tx, who)
             await store.add_launch(tx, who.session_id, launch)
         room.state = room.state.with_launch(launch, now)
+        room.show_anew(cta_id)
         room.pulse()

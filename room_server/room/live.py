@@ -22,6 +22,7 @@ from playback.clock import Motion
 from room_server.access.rules import Admission
 from room_server.clock import Clock
 from room_server.events.rules import RoomType, SessionState
+from room_server.ids import CtaId
 from room_server.room import course
 from room_server.room.course import Cta, PlaybackState
 from room_server.room.notices import CountChanged, CtaHidden, CtaShown, PersonCameOrWent
@@ -182,6 +183,10 @@ class Room:
             waits.append((change - now + timedelta(milliseconds=1)).total_seconds())
         if waits:
             self._pulse_timer = asyncio.get_running_loop().call_later(min(waits), self.pulse)
+
+    def show_anew(self, cta_id: CtaId) -> None:
+        """Tell everyone of this CTA at the next pulse, on show or not: some may have hidden it."""
+        self._ctas_told = tuple(cta for cta in self._ctas_told if cta.cta_id != cta_id)
 
     def _tell_ctas(self, ctas: tuple[Cta, ...]) -> None:
         everyone = self.state.roster.everyone()

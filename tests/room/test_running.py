@@ -147,6 +147,9 @@ async def test_a_host_launches_a_cta(here: World) -> None:
 
     await here.rooms.hosting.launch_cta(hal, MORE.cta_id)
     assert CtaShown(MORE) in here.notices.to(ann)
+    await pass_time(here, session, 20)
+    await here.rooms.hosting.launch_cta(hal, MORE.cta_id)
+    assert here.notices.to(ann).count(CtaShown(MORE)) == 2, "whoever hid it sees it again"
     await pass_time(here, session, 29)
     assert CtaHidden(MORE.cta_id) not in here.notices.to(ann)
     await pass_time(here, session, 2)

@@ -58,6 +58,7 @@ export class Desk {
     connection.onInside = () => void this.resume();
     connection.onNotice = ([name, payload], before) => {
       if (name === "chat.removed") this.removed(payload.message_id, before);
+      if (name === "cta.show") this.unhideCta(payload.cta.cta_id);
     };
   }
 
@@ -261,6 +262,15 @@ export class Desk {
 
   launchCta(ctaId: string): Promise<boolean> {
     return this.ask("cta.launch", { cta_id: ctaId });
+  }
+
+  /** Puts a CTA away on this page; shown anew it is there again. */
+  hideCta(ctaId: string): void {
+    this.view.setState({ hiddenCtas: [...this.view.getState().hiddenCtas, ctaId] });
+  }
+
+  private unhideCta(ctaId: string): void {
+    this.view.setState({ hiddenCtas: this.view.getState().hiddenCtas.filter((id) => id !== ctaId) });
   }
 
   // ---- sound, sight, coming and going

@@ -78,6 +78,8 @@ export interface View {
   /** Rejections that can still be undone, by message id. */
   readonly rejecting: readonly string[];
   readonly toast: Toast | null;
+  /** CTAs that the reader put away, until they are shown anew. */
+  readonly hiddenCtas: readonly string[];
 }
 
 export type ViewStore = ReturnType<typeof createView>;
@@ -94,5 +96,6 @@ export function createView(sound: Sound) {
     declined: [],
     rejecting: [],
     toast: null,
+    hiddenCtas: [],
   }));
 }

@@ -1,14 +1,14 @@
-/** CTAs under the programme, never over it. What a reader hides stays hidden on this page. */
-import { useState } from "react";
+/** CTAs under the programme, never over it. What a reader hides stays hidden on this page until it is shown anew. */
 import type { Cta } from "../wire";
-import { useRoom, useSay } from "./context";
+import { useDesk, useRoom, useSay, useView } from "./context";
 import { Icon } from "./icons";
 
 export function Offers() {
   const ctas = useRoom((room) => room.ctas);
   const mayHost = useRoom((room) => room.me.may_host);
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const shown = ctas.filter((cta) => !hidden.has(cta.cta_id));
+  const desk = useDesk();
+  const hidden = useView((view) => view.hiddenCtas);
+  const shown = ctas.filter((cta) => !hidden.includes(cta.cta_id));
   return (
     <div className="offers">
       {shown.map((cta) => (
@@ -16,7 +16,7 @@ export function Offers() {
           key={cta.cta_id}
           cta={cta}
           look={mayHost ? "seen" : "offered"}
-          onHide={() => setHidden(new Set([...hidden, cta.cta_id]))}
+          onHide={() => desk.hideCta(cta.cta_id)}
         />
       ))}
     </div>

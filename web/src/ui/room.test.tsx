@@ -1,55 +1,13 @@
-import { act, cleanup, fireEvent, render, screen, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, screen, within } from "@testing-library/react";
 import axe from "axe-core";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Outside } from "../../dev/fake-outside";
+import { asked, memory, type Story, show } from "../../dev/shown";
 import * as rooms from "../../dev/snapshots";
 import { completeBrowser } from "../../dev/test-browser";
-import { shelf } from "../connection/device";
-import type { Language } from "../i18n/language";
-import { NOTHING_OWN } from "../room/view";
-import type { Role, Snapshot, StagePerson } from "../wire";
-import { RoomProvider } from "./context";
-import { preferences, type ViewPreferences } from "./preferences";
-import { RoomPage } from "./Room";
-
-const NOW = Date.parse("2026-12-03T13:12:04Z");
+import type { Role } from "../wire";
 
 beforeAll(completeBrowser);
 afterEach(cleanup);
-
-type Story = (setting: rooms.Setting) => Snapshot;
-
-interface Shown {
-  readonly outside: Outside;
-  readonly prefer: ViewPreferences;
-}
-
-function memory() {
-  return shelf(() => {
-    throw new Error("nothing is stored");
-  });
-}
-
-async function show(story: Story, role: Role, language: Language = "en", kept = memory()): Promise<Shown> {
-  const outside = new Outside(story({ role, nowMs: NOW }));
-  const prefer = preferences(memory(), kept, "token");
-  render(
-    <RoomProvider
-      view={outside.view}
-      desk={outside.desk}
-      preferences={prefer}
-      language={language}
-      onLanguage={() => {}}
-    >
-      <RoomPage />
-    </RoomProvider>,
-  );
-  await act(() => outside.enter());
-  return { outside, prefer };
-}
-
-const asked = ({ outside }: Shown, name: string) =>
-  outside.room.asked.filter(([one]) => one === name).map(([, payload]) => payload);
 
 const STORIES: readonly (readonly [string, Story])[] = [
   ["playing", rooms.automated],
@@ -75,59 +33,6 @@ describe.each(["host", "moderator", "participant"] satisfies Role[])(
     });
   },
 );
-
-const selfView = () => screen.getByTestId("self-view").textContent ?? "";
-
-function onStage(story: Story): Story {
-  return (setting) => {
-    const room = story(setting);
-    const { person_id, name } = room.me;
-    const mine = {
-      person_id,
-      name,
-      audio_slot: null,
-      video_slot: null,
-      muted: false,
-      shows: "camera",
-    } as const;
-    return { ...room, stage: { ...room.stage, on_stage: [mine] } };
-  };
-}
-
-describe("who stands on the stage reads what is true of them", () => {
-  it.each([
-    [
-      "before an automated session",
-      rooms.waiting,
-      "host",
-      "Once the session has started, take over to go on air.",
-    ],
-    ["before an automated session", rooms.waiting, "moderator", "You go on air when a host takes over."],
-    ["before a live session", rooms.liveWaiting, "host", "You go on air when the session starts."],
-    ["during the film", rooms.automated, "host", "Take over to go on air."],
-    ["during the film", rooms.automated, "participant", "You go on air when a host takes over."],
-  ] as const)("%s", async (_when, story, role, words) => {
-    const { outside } = await show(onStage(story), role);
-    expect(selfView()).toContain(`Your camera and microphone are off. ${words}`);
-    act(() => outside.view.setState({ own: { ...NOTHING_OWN, microphone: "on" } }));
-    expect(selfView()).toContain(`Your microphone is on, your camera off. ${words}`);
-    act(() => outside.view.setState({ own: { ...NOTHING_OWN, picture: {} as MediaStream } }));
-    expect(selfView()).toContain(`You are ready. ${words}`);
-  });
-
-  it.each([
-    [rooms.automated, "nobody sees or hears you before a host takes over"],
-    [rooms.liveWaiting, "Nobody sees or hears you before the session starts."],
-    [rooms.live, "Everyone will see and hear you once you turn on"],
-  ] as const)("and so does who is invited to it", async (story, words) => {
-    const invited: Story = (setting) => ({
-      ...story(setting),
-      stage: { on_stage: [], invited: ["camille"] },
-    });
-    await show(invited, "participant");
-    expect(screen.getByTestId("invitation").textContent).toContain(words);
-  });
-});
 
 describe("a participant", () => {
   it("sees that the programme is recorded and how many are really here (PLUS-3)", async () => {
@@ -157,19 +62,6 @@ describe("a participant", () => {
     await act(async () => fireEvent.click(screen.getByRole("button", { name: "Come on stage" })));
     expect(asked(shown, "stage.enter")).toEqual([{}]);
     expect(screen.getByRole("button", { name: "Turn camera on" })).toBeTruthy();
-  });
-
-  it("sees a shared screen whole and large, the others beside it", async () => {
-    const sharing: Story = (setting) => {
-      const room = rooms.live(setting);
-      const [ines, samira] = room.stage.on_stage as [StagePerson, StagePerson];
-      return { ...room, stage: { invited: [], on_stage: [samira, { ...ines, shows: "screen" }] } };
-    };
-    await show(sharing, "participant");
-    const large = screen.getAllByTestId("stage-tile").filter((tile) => tile.classList.contains("large"));
-    expect(large.map((tile) => tile.dataset.shows)).toEqual(["screen"]);
-    expect(large[0]?.textContent).toContain("Inès Caron");
-    expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
   });
 
   it("sees invitations, offers and what was refused in full screen too", async () => {
@@ -226,13 +118,17 @@ describe("a participant", () => {
     expect(screen.getAllByText("The chat is closed.").length).toBeGreaterThan(0);
   });
 
-  it("opens a CTA in a new window and can hide it", async () => {
-    await show(rooms.automated, "participant");
+  it("opens a CTA in a new window and can hide it until it is launched again", async () => {
+    const shown = await show(rooms.automated, "participant");
     const link = screen.getByRole("link", { name: /Book/ });
     expect(link.getAttribute("href")).toBe("https://example.org/workshop");
     expect(link.getAttribute("rel")).toContain("noopener");
     fireEvent.click(screen.getByRole("button", { name: "Hide this offer" }));
     expect(screen.queryByTestId("cta")).toBeNull();
+    act(() => shown.outside.room.tell(["room.snapshot", shown.outside.room.snapshot]));
+    expect(screen.queryByTestId("cta")).toBeNull();
+    act(() => shown.outside.room.tell(["cta.show", { cta: rooms.OFFER }]));
+    expect(screen.getByTestId("cta")).toBeTruthy();
   });
 
   it("never gets a link that is not https", async () => {
@@ -380,14 +276,6 @@ describe("a moderator", () => {
 });
 
 describe("a host (ROOM-7)", () => {
-  it("sees that nobody sees the camera while the screen is shared", async () => {
-    const { outside } = await show(rooms.live, "host");
-    const own = { ...NOTHING_OWN, camera: "on", screen: "on" } as const;
-    act(() => outside.view.setState({ own }));
-    const camera = screen.getByRole("button", { name: /nobody sees it while you share the screen/ });
-    expect(camera.dataset.on).toBe("false");
-  });
-
   const press = (name: string | RegExp) =>
     act(async () => void fireEvent.click(screen.getByRole("button", { name })));
 

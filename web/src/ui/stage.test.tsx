@@ -1,0 +1,86 @@
+import { act, cleanup, screen } from "@testing-library/react";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Story, show } from "../../dev/shown";
+import * as rooms from "../../dev/snapshots";
+import { completeBrowser } from "../../dev/test-browser";
+import { NOTHING_OWN } from "../room/view";
+import type { StagePerson } from "../wire";
+
+beforeAll(completeBrowser);
+afterEach(cleanup);
+
+const selfView = () => screen.getByTestId("self-view").textContent ?? "";
+
+function onStage(story: Story): Story {
+  return (setting) => {
+    const room = story(setting);
+    const { person_id, name } = room.me;
+    const mine = {
+      person_id,
+      name,
+      audio_slot: null,
+      video_slot: null,
+      muted: false,
+      shows: "camera",
+    } as const;
+    return { ...room, stage: { ...room.stage, on_stage: [mine] } };
+  };
+}
+
+describe("who stands on the stage reads what is true of them", () => {
+  it.each([
+    [
+      "before an automated session",
+      rooms.waiting,
+      "host",
+      "Once the session has started, take over to go on air.",
+    ],
+    ["before an automated session", rooms.waiting, "moderator", "You go on air when a host takes over."],
+    ["before a live session", rooms.liveWaiting, "host", "You go on air when the session starts."],
+    ["during the film", rooms.automated, "host", "Take over to go on air."],
+    ["during the film", rooms.automated, "participant", "You go on air when a host takes over."],
+  ] as const)("%s", async (_when, story, role, words) => {
+    const { outside } = await show(onStage(story), role);
+    expect(selfView()).toContain(`Your camera and microphone are off. ${words}`);
+    act(() => outside.view.setState({ own: { ...NOTHING_OWN, microphone: "on" } }));
+    expect(selfView()).toContain(`Your microphone is on, your camera off. ${words}`);
+    act(() => outside.view.setState({ own: { ...NOTHING_OWN, picture: {} as MediaStream } }));
+    expect(selfView()).toContain(`You are ready. ${words}`);
+  });
+
+  it.each([
+    [rooms.automated, "nobody sees or hears you before a host takes over"],
+    [rooms.liveWaiting, "Nobody sees or hears you before the session starts."],
+    [rooms.live, "Everyone will see and hear you once you turn on"],
+  ] as const)("and so does who is invited to it", async (story, words) => {
+    const invited: Story = (setting) => ({
+      ...story(setting),
+      stage: { on_stage: [], invited: ["camille"] },
+    });
+    await show(invited, "participant");
+    expect(screen.getByTestId("invitation").textContent).toContain(words);
+  });
+});
+
+describe("the stage", () => {
+  it("sees a shared screen whole and large, the others beside it", async () => {
+    const sharing: Story = (setting) => {
+      const room = rooms.live(setting);
+      const [ines, samira] = room.stage.on_stage as [StagePerson, StagePerson];
+      return { ...room, stage: { invited: [], on_stage: [samira, { ...ines, shows: "screen" }] } };
+    };
+    await show(sharing, "participant");
+    const large = screen.getAllByTestId("stage-tile").filter((tile) => tile.classList.contains("large"));
+    expect(large.map((tile) => tile.dataset.shows)).toEqual(["screen"]);
+    expect(large[0]?.textContent).toContain("Inès Caron");
+    expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
+  });
+
+  it("sees that nobody sees the camera while the screen is shared", async () => {
+    const { outside } = await show(rooms.live, "host");
+    const own = { ...NOTHING_OWN, camera: "on", screen: "on" } as const;
+    act(() => outside.view.setState({ own }));
+    const camera = screen.getByRole("button", { name: /nobody sees it while you share the screen/ });
+    expect(camera.dataset.on).toBe("false");
+  });
+});
