@@ -50,7 +50,12 @@ export class Outside {
       random: () => 1,
       pause: (ms) => new Promise((resolve) => void this.pausing(ms, resolve)),
     });
-    const words = { notSent: () => "not sent", declined: () => "declined", extended: () => "extended" };
+    const words = {
+      notSent: () => "not sent",
+      declined: () => "declined",
+      extended: () => "extended",
+      sentOff: () => "sent off",
+    };
     this.desk = new Desk(this.view, this.connection, this.kept, "token", words, this.timers);
   }
 

@@ -135,6 +135,7 @@ const desk = new Desk(
     notSent: () => say("error.notSent"),
     declined: () => say("chat.declined.said"),
     extended: () => say("host.extended"),
+    sentOff: () => say("stage.sentOff"),
   },
   {
     after: (ms, what) => {

@@ -6,6 +6,7 @@
 
 import type { Outbox } from "../room/outbox";
 import * as outbox from "../room/outbox";
+import { isOnStage } from "../room/programme";
 import type { RoomState } from "../room/state";
 import type { Sound, ViewStore } from "../room/view";
 import type { ChatMode, HandBack, Message, RequestName } from "../wire";
@@ -23,6 +24,7 @@ export interface Words {
   notSent(): string;
   declined(): string;
   extended(): string;
+  sentOff(): string;
 }
 
 export interface Timers {
@@ -39,6 +41,8 @@ export class Desk {
   private readonly undoable = new Map<string, () => void>();
   private toasts = 0;
   private resuming = false;
+  /** A press of ours takes us off the stage; nobody sends us off it. */
+  private leaving = false;
 
   constructor(
     view: ViewStore,
@@ -58,6 +62,7 @@ export class Desk {
     connection.onInside = () => void this.resume();
     connection.onNotice = ([name, payload], before) => {
       if (name === "chat.removed") this.removed(payload.message_id, before);
+      if (name === "stage.changed") this.stageChanged(before);
       if (name === "cta.show") this.unhideCta(payload.cta.cta_id);
     };
   }
@@ -215,14 +220,22 @@ export class Desk {
   }
 
   async leaveStage(): Promise<boolean> {
+    this.leaving = true;
     await this.connection.devices.allOff();
+    const left = await this.ask("stage.leave", {});
+    this.leaving = false;
+    return left;
+  }
+
+  /** Gives the invitation back, so that the team no longer waits. */
+  declineInvitation(): Promise<boolean> {
     return this.ask("stage.leave", {});
   }
 
   /** Switches a device; the first one on brings its owner to the stage. */
   async toggle(device: OwnDevice): Promise<void> {
     const { room } = this.view.getState();
-    const onStage = room?.stage.on_stage.some((one) => one.person_id === room.me.person_id) ?? false;
+    const onStage = room !== null && isOnStage(room);
     if (!onStage && !this.connection.devices.isOn(device) && !(await this.enterStage())) return;
     await this.connection.switchDevice(device);
   }
@@ -230,6 +243,12 @@ export class Desk {
   /** Takes the microphone or camera that was just chosen, if one is on. */
   deviceChosen(device: keyof Chosen): Promise<void> {
     return this.connection.devices.choiceChanged(device);
+  }
+
+  private stageChanged(before: RoomState): void {
+    const { room } = this.view.getState();
+    if (room === null || this.leaving) return;
+    if (isOnStage(before) && !isOnStage(room)) this.say(this.words.sentOff());
   }
 
   // ---- the session and its timeline

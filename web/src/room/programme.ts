@@ -112,6 +112,11 @@ export function isOnStage(state: RoomState): boolean {
   return state.stage.on_stage.some((one) => one.person_id === state.me.person_id);
 }
 
+/** Whether the team has silenced the reader. */
+export function isMuted(state: RoomState): boolean {
+  return state.stage.on_stage.some((one) => one.person_id === state.me.person_id && one.muted);
+}
+
 export function isInvited(state: RoomState): boolean {
   return state.stage.invited.includes(state.me.person_id) && !isOnStage(state);
 }

@@ -2,7 +2,7 @@
 import { type CSSProperties, type RefObject, useEffect, useState } from "react";
 import type { OwnDevice } from "../connection/devices";
 import type { Key } from "../i18n/words";
-import { isOnStage } from "../room/programme";
+import { isMuted, isOnStage } from "../room/programme";
 import type { DeviceState } from "../room/view";
 import { useDesk, useRoom, useSay, useView } from "./context";
 import { Icon, type IconName } from "./icons";
@@ -138,6 +138,12 @@ function Devices() {
   const desk = useDesk();
   const own = useView((view) => view.own);
   const onStage = useRoom(isOnStage);
+  const muted = useRoom(isMuted);
+  /** Why what is on reaches nobody. */
+  const kept = (device: OwnDevice): Key | null => {
+    if (device === "camera" && own.screen === "on") return "controls.camera.hidden";
+    return device === "microphone" && muted ? "controls.microphone.muted" : null;
+  };
   const canShare = typeof navigator.mediaDevices?.getDisplayMedia === "function";
   return (
     <>
@@ -146,7 +152,7 @@ function Devices() {
           key={words.device}
           words={words}
           state={own[words.device]}
-          hidden={words.device === "camera" && own.screen === "on"}
+          kept={kept(words.device)}
           onToggle={() => void desk.toggle(words.device)}
         />
       ))}
@@ -168,20 +174,20 @@ function Devices() {
 interface DeviceButtonProps {
   readonly words: DeviceWords;
   readonly state: DeviceState;
-  /** On, and shown to nobody while the screen has its place. */
-  readonly hidden: boolean;
+  /** The name of a device that is on and reaches nobody, saying why. */
+  readonly kept: Key | null;
   readonly onToggle: () => void;
 }
 
-function DeviceButton({ words, state, hidden, onToggle }: DeviceButtonProps) {
+function DeviceButton({ words, state, kept, onToggle }: DeviceButtonProps) {
   const say = useSay();
   const on = state === "on";
-  const lit = on && !hidden;
-  const name = say(on && hidden ? "controls.camera.hidden" : on ? words.off : words.on);
+  const lit = on && kept === null;
+  const name = say(on ? (kept ?? words.off) : words.on);
   return (
     <button
       type="button"
-      className={`btn quiet tool device ${state}`}
+      className={`btn quiet tool device ${state}${on && !lit ? " kept" : ""}`}
       aria-label={name}
       title={name}
       aria-busy={state === "starting"}

@@ -1,7 +1,7 @@
 /** What floats or interrupts: the connection's banner, a refusal, an invitation, and words for screen readers. */
 import { useEffect, useRef, useState } from "react";
 import type { Key } from "../i18n/words";
-import { isInvited, stageDoor } from "../room/programme";
+import { isInvited, isMuted, stageDoor } from "../room/programme";
 import { useDesk, useHeld, useRoom, useSay, useTimed, useView } from "./context";
 import { Icon } from "./icons";
 import { useProgrammeView } from "./Programme";
@@ -73,11 +73,7 @@ export function Invitation() {
   const invited = useRoom((room) => room.me.role === "participant" && isInvited(room));
   const door = useTimed(stageDoor);
   const waits = door === "open" || door === "start" ? door : "host";
-  const [declined, setDeclined] = useState(false);
-  useEffect(() => {
-    if (!invited) setDeclined(false);
-  }, [invited]);
-  if (!invited || declined) return null;
+  if (!invited) return null;
   return (
     <section className="offer invitation" aria-label={say("stage.invitation")} data-testid="invitation">
       <div className="offer-words">
@@ -87,7 +83,7 @@ export function Invitation() {
       <button type="button" className="btn primary" onClick={() => void desk.enterStage()}>
         {say("stage.accept")}
       </button>
-      <button type="button" className="btn quiet" onClick={() => setDeclined(true)}>
+      <button type="button" className="btn quiet" onClick={() => void desk.declineInvitation()}>
         {say("stage.decline")}
       </button>
     </section>
@@ -96,9 +92,7 @@ export function Invitation() {
 
 export function MutedNotice() {
   const say = useSay();
-  const muted = useRoom((room) =>
-    room.stage.on_stage.some((one) => one.person_id === room.me.person_id && one.muted),
-  );
+  const muted = useRoom(isMuted);
   if (!muted) return null;
   return (
     <p className="banner" role="status">

@@ -4,6 +4,7 @@ import { clock, timeOfDay } from "../i18n/language";
 import type { Key } from "../i18n/words";
 import {
   endsNext,
+  isInvited,
   isOnStage,
   leftS,
   type ProgrammeView,
@@ -113,7 +114,7 @@ interface OverlayProps {
 
 function Overlay({ view, moving, empty }: OverlayProps) {
   const say = useSay();
-  const mayPublish = useRoom((room) => room.me.may_publish);
+  const theirs = useRoom((room) => room.me.may_publish && !isInvited(room));
   const isMe = useRoom((room) => view.kind === "taken_over" && view.by === room.me.name);
   switch (view.kind) {
     case "waiting":
@@ -134,7 +135,7 @@ function Overlay({ view, moving, empty }: OverlayProps) {
     }
     case "stage": {
       if (!empty) return null;
-      const keys: readonly [Key, Key] = mayPublish
+      const keys: readonly [Key, Key] = theirs
         ? ["programme.stage.emptyHost", "programme.stage.emptyHostMore"]
         : ["programme.stage.empty", "programme.stage.emptyMore"];
       return <Card title={say(keys[0])} more={say(keys[1])} />;

@@ -1,6 +1,6 @@
-import { act, cleanup, screen } from "@testing-library/react";
+import { act, cleanup, fireEvent, screen } from "@testing-library/react";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Story, show } from "../../dev/shown";
+import { asked, type Shown, type Story, show } from "../../dev/shown";
 import * as rooms from "../../dev/snapshots";
 import { completeBrowser } from "../../dev/test-browser";
 import { NOTHING_OWN } from "../room/view";
@@ -82,5 +82,41 @@ describe("the stage", () => {
     act(() => outside.view.setState({ own }));
     const camera = screen.getByRole("button", { name: /nobody sees it while you share the screen/ });
     expect(camera.dataset.on).toBe("false");
+  });
+
+  const change = (shown: Shown, on_stage: readonly StagePerson[], invited: readonly string[]) =>
+    act(() => shown.outside.room.tell(["stage.changed", { on_stage, invited }]));
+
+  it("an invitation that is declined is given back, and the team is told", async () => {
+    const shown = await show(rooms.live, "participant");
+    change(shown, [], ["camille"]);
+    expect(screen.getByTestId("programme").textContent).toContain("Nobody is on the stage yet");
+    await act(async () => fireEvent.click(screen.getByRole("button", { name: "Not now" })));
+    expect(asked(shown, "stage.leave")).toEqual([{}]);
+    change(shown, [], []);
+    expect(screen.queryByTestId("invitation")).toBeNull();
+    expect(screen.queryByTestId("toast")).toBeNull();
+  });
+
+  it("whoever is sent off it is told so, and who leaves it by a press is not", async () => {
+    const shown = await show(onStage(rooms.live), "participant");
+    change(shown, [], []);
+    expect(screen.getByTestId("toast").textContent).toBe("sent off");
+    cleanup();
+    const other = await show(onStage(rooms.live), "participant");
+    change(other, other.outside.room.snapshot.stage.on_stage, []);
+    act(() => fireEvent.click(screen.getByRole("button", { name: "Leave the stage" })));
+    change(other, [], []);
+    await act(() => other.outside.settle());
+    expect(screen.queryByTestId("toast")).toBeNull();
+  });
+
+  it("shows whoever the team muted that a microphone that is on reaches nobody", async () => {
+    const shown = await show(onStage(rooms.live), "participant");
+    const mine = shown.outside.room.snapshot.stage.on_stage.map((one) => ({ ...one, muted: true }));
+    change(shown, mine, []);
+    act(() => shown.outside.view.setState({ own: { ...NOTHING_OWN, microphone: "on" } }));
+    const microphone = screen.getByRole("button", { name: /the team has muted you/ });
+    expect(microphone.dataset.on).toBe("false");
   });
 });
