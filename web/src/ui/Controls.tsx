@@ -11,11 +11,12 @@ export interface ControlsProps {
   /** What fills the screen: the room, of which only the programme and what interrupts it are then shown. */
   readonly whole: RefObject<HTMLElement | null>;
   readonly panelOpen: boolean;
+  readonly unread: number;
   readonly onPanel: () => void;
   readonly onSettings: () => void;
 }
 
-export function Controls({ whole, panelOpen, onPanel, onSettings }: ControlsProps) {
+export function Controls({ whole, panelOpen, unread, onPanel, onSettings }: ControlsProps) {
   const say = useSay();
   const desk = useDesk();
   const mayPublish = useRoom((room) => room.me.may_publish);
@@ -23,7 +24,15 @@ export function Controls({ whole, panelOpen, onPanel, onSettings }: ControlsProp
     <section className="rbar" aria-label={say("room.region.controls")}>
       <Volume />
       <div className="mid">{mayPublish && <Devices />}</div>
-      {!panelOpen && <Tool icon="chat" words={say("tab.chat")} name={say("panel.open")} onClick={onPanel} />}
+      {!panelOpen && (
+        <Tool
+          icon="chat"
+          words={say("tab.chat")}
+          name={unread === 0 ? say("panel.open") : `${say("panel.open")} (${say.count("chat.new", unread)})`}
+          badge={unread}
+          onClick={onPanel}
+        />
+      )}
       <Tool icon="settings" words="" name={say("controls.settings")} onClick={onSettings} />
       <FullScreen whole={whole} />
       <button
@@ -44,10 +53,11 @@ interface ToolProps {
   readonly words: string;
   readonly name: string;
   readonly shortcut?: string;
+  readonly badge?: number;
   readonly onClick: () => void;
 }
 
-function Tool({ icon, words, name, shortcut, onClick }: ToolProps) {
+function Tool({ icon, words, name, shortcut, badge = 0, onClick }: ToolProps) {
   return (
     <button
       type="button"
@@ -59,6 +69,7 @@ function Tool({ icon, words, name, shortcut, onClick }: ToolProps) {
     >
       <Icon name={icon} />
       {words !== "" && <span className="lbl">{words}</span>}
+      {badge > 0 && <span className="badge now">{badge}</span>}
     </button>
   );
 }

@@ -16,9 +16,11 @@ export interface PanelProps {
   readonly onTab: (tab: Tab) => void;
   readonly onFold: () => void;
   readonly folded: boolean;
+  /** Chat messages that the reader has not seen. */
+  readonly unread: number;
 }
 
-export function Panel({ tab, onTab, onFold, folded }: PanelProps) {
+export function Panel({ tab, onTab, onFold, folded, unread }: PanelProps) {
   const say = useSay();
   const id = useId();
   const team = useRoom((room) => room.me.may_moderate);
@@ -62,7 +64,7 @@ export function Panel({ tab, onTab, onFold, folded }: PanelProps) {
               }}
             >
               {say(NAMES[one])}
-              <Badge tab={one} />
+              <Badge tab={one} unread={unread} />
             </button>
           ))}
         </div>
@@ -88,20 +90,22 @@ export function Panel({ tab, onTab, onFold, folded }: PanelProps) {
   );
 }
 
-function Badge({ tab }: { readonly tab: Tab }) {
+function Badge({ tab, unread }: Pick<PanelProps, "tab" | "unread">) {
   const say = useSay();
   const held = useRoom((room) => room.held.length);
   const rejecting = useView((view) => view.rejecting.length);
   const count = useRoom((room) => room.count);
   const waiting = Math.max(0, held - rejecting);
   if (tab === "people") return <span className="badge">{count}</span>;
-  if (tab !== "queue" || waiting === 0) return null;
+  const [number, words] =
+    tab === "queue" ? [waiting, "tab.queue.count" as const] : [unread, "chat.new" as const];
+  if (number === 0) return null;
   return (
     <>
       <span className="badge now" aria-hidden="true">
-        {waiting}
+        {number}
       </span>
-      <span className="sr">{say.count("tab.queue.count", waiting)}</span>
+      <span className="sr">{say.count(words, number)}</span>
     </>
   );
 }

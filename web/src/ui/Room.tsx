@@ -13,6 +13,7 @@ import { Programme } from "./Programme";
 import { Settings } from "./Settings";
 import { ShortcutsHelp, useShortcuts } from "./Shortcuts";
 import { TopBar } from "./TopBar";
+import { useUnread } from "./unread";
 
 export function RoomPage() {
   const phase = useView((view) => view.phase);
@@ -69,6 +70,7 @@ function Room() {
     setTab(next);
     setFolded(false);
   }, []);
+  const unread = useUnread(tab === "chat" && !folded);
   const help = useCallback(() => setOpen("shortcuts"), []);
   useShortcuts({ onHelp: help, onTab: toTab });
   useEffect(() => {
@@ -97,10 +99,11 @@ function Room() {
       <Controls
         whole={whole}
         panelOpen={!folded}
+        unread={unread}
         onPanel={() => toTab("chat")}
         onSettings={() => setOpen("settings")}
       />
-      <Panel tab={tab} onTab={setTab} folded={folded} onFold={() => setFolded(!folded)} />
+      <Panel tab={tab} onTab={setTab} folded={folded} onFold={() => setFolded(!folded)} unread={unread} />
       <StageSound />
       <Toast />
       <Announcer />

@@ -1,7 +1,7 @@
 import { act, cleanup, fireEvent, screen, within } from "@testing-library/react";
 import axe from "axe-core";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { asked, memory, type Story, show } from "../../dev/shown";
+import { asked, memory, NOW, type Story, show } from "../../dev/shown";
 import * as rooms from "../../dev/snapshots";
 import { completeBrowser } from "../../dev/test-browser";
 import type { Role } from "../wire";
@@ -109,6 +109,32 @@ describe("a participant", () => {
     expect(again).toHaveProperty("value", "");
     expect(shown.prefer.draft()).toBe("");
     expect(screen.getAllByTestId("held-message").at(-1)?.textContent).toContain("Half a thought");
+  });
+
+  it("sees how many messages came while the chat was out of sight, wherever it is opened from", async () => {
+    const shown = await show(rooms.automated, "participant");
+    const chat = () => screen.getByRole("tab", { name: /Chat/ }).textContent;
+    const arrives = (id: string, author = rooms.YANN) =>
+      act(() => {
+        const message = rooms.message(id, author, "New", new Date(NOW).toISOString());
+        shown.outside.room.tell(["chat.message", { message }]);
+      });
+    arrives("n1");
+    expect(chat()).toBe("Chat");
+    fireEvent.click(screen.getByRole("tab", { name: /People/ }));
+    arrives("n2");
+    arrives("n3", rooms.CAMILLE);
+    expect(chat()).toContain("1 new message");
+    fireEvent.click(screen.getByRole("tab", { name: /Chat/ }));
+    expect(chat()).toBe("Chat");
+    for (const fold of screen.getAllByRole("button", { name: "Fold the panel away" }).slice(0, 1))
+      fireEvent.click(fold);
+    arrives("n4");
+    arrives("n5");
+    fireEvent.click(
+      screen.getAllByRole("button", { name: "Open the chat panel (2 new messages)" })[0] as HTMLElement,
+    );
+    expect(chat()).toBe("Chat");
   });
 
   it("cannot write while the chat is closed, and reads why", async () => {
