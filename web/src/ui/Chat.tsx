@@ -171,7 +171,9 @@ function Declined({ message }: { readonly message: Message }) {
 function OnItsWay({ one }: { readonly one: Outgoing }) {
   const say = useSay();
   const desk = useDesk();
-  const words = { sending: say("chat.sending"), waiting: say("chat.waiting"), refused: one.why }[one.state];
+  const inside = useView((view) => view.phase.kind === "inside");
+  const waiting = say(inside ? "chat.waiting.soon" : "chat.waiting");
+  const words = { sending: say("chat.sending"), waiting, refused: one.why }[one.state];
   return (
     <li className={`held ${one.state}`} data-testid="outgoing-message">
       <span className={one.state === "refused" ? "state is-warn" : "state"}>

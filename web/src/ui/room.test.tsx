@@ -176,6 +176,15 @@ describe("a participant", () => {
     expect(screen.queryByRole("button", { name: "Turn sound on" })).toBeNull();
   });
 
+  it("reads of a message that waits whether it is for its turn or for the connection", async () => {
+    const shown = await show(rooms.automated, "participant");
+    shown.outside.room.tooFast = 1;
+    await act(() => shown.outside.desk.post("Quick"));
+    expect(screen.getByTestId("outgoing-message").textContent).toContain("Sending in a moment");
+    act(() => shown.outside.room.drop());
+    expect(screen.getByTestId("outgoing-message").textContent).toContain("Not sent yet");
+  });
+
   it("reads that the connection is lost and what still works", async () => {
     const shown = await show(rooms.automated, "participant");
     act(() => shown.outside.room.drop());
