@@ -1,5 +1,13 @@
 /** Where one writes. What is typed survives a reload and a lost connection. */
-import { type FormEvent, type KeyboardEvent, useId, useState } from "react";
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  type RefObject,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from "react";
 import type { Words } from "../i18n/words";
 import { type ChatMode, MAX_TEXT_CHARS } from "../wire";
 import { useDesk, usePreferences, useRoom, useSay } from "./context";
@@ -19,6 +27,9 @@ export function Composer() {
   const closed = mode === "none" || over;
   const left = MAX_TEXT_CHARS - text.length;
 
+  const form = useRef<HTMLFormElement>(null);
+  useHeightTold(form);
+
   const change = (next: string) => {
     setText(next);
     preferences.setDraft(next);
@@ -35,7 +46,7 @@ export function Composer() {
   };
 
   return (
-    <form className="write" onSubmit={send}>
+    <form className="write" onSubmit={send} ref={form}>
       <div className="box">
         <textarea
           id="message"
@@ -65,6 +76,21 @@ export function Composer() {
       </p>
     </form>
   );
+}
+
+/** Lets what floats stay above the place where one writes, however tall it is. */
+function useHeightTold(form: RefObject<HTMLFormElement | null>): void {
+  useEffect(() => {
+    const element = form.current;
+    if (element === null) return;
+    const { style } = document.documentElement;
+    const watcher = new ResizeObserver(() => style.setProperty("--composer", `${element.offsetHeight}px`));
+    watcher.observe(element);
+    return () => {
+      watcher.disconnect();
+      style.removeProperty("--composer");
+    };
+  }, [form]);
 }
 
 function placeholder(mode: ChatMode, team: boolean, say: Words): string {
