@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.load.packages import Missing, need
 from tests.load.progress import say
 from tests.load.server import Server, end_process, free_port, last_words
 
@@ -17,7 +17,6 @@ EVENT_LOOPS = 2
 MOUNTPOINT = 1
 AUDIO_TYPE = 111
 VIDEO_TYPE = 96
-_NEED = Path(__file__).parents[2] / "deploy" / "need"
 _READY_WITHIN_S = 30
 
 
@@ -125,9 +124,9 @@ def _all_but(folder: Path, wanted: str) -> str:
 
 def _libraries() -> Path:
     try:
-        subprocess.run((_NEED, "janus"), check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise NoJanus("Janus is missing and could not be installed") from error
+        need("janus")
+    except Missing as missing:
+        raise NoJanus(str(missing)) from missing
     for folder in sorted(Path("/usr/lib").glob("*/janus")):
         if (folder / "plugins" / "libjanus_streaming.so").exists():
             return folder

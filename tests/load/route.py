@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.load.packages import Missing, need
 from tests.load.progress import say
 
-_NEED = Path(__file__).parents[2] / "deploy" / "need"
 _NAMESPACE = re.compile(r"^room-bench-(\d+)\b", re.MULTILINE)
 
 
@@ -53,7 +53,10 @@ def wiring() -> Iterator[Wire]:
     """Make a namespace behind a veth pair.  Raise `NoWire` when that is not possible here."""
     if os.geteuid() != 0:
         raise NoWire("only root can make network namespaces")
-    _need("iproute2")
+    try:
+        need("iproute2")
+    except Missing as missing:
+        raise NoWire(str(missing)) from missing
     remove_left_behind()
     wire = Wire(os.getpid())
     try:
@@ -132,13 +135,6 @@ def left_behind(listed: str, is_running: Callable[[int], bool]) -> list[int]:
 
 def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
-
-
-def _need(package: str) -> None:
-    try:
-        subprocess.run((_NEED, package), check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise NoWire(f"{package} is missing and could not be installed") from error
 
 
 def _ip(*arguments: str) -> str:
