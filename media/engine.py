@@ -92,6 +92,7 @@ class EngineConfig:
     """`advertise`: the IP addresses that browsers are told, `bind_host` if empty.
 
     `udp_port` 0 takes any free port, `shards` 0 one a core; slots are the most that a peer may offer.
+    Without `segmented_sends` every datagram leaves by itself, as where the kernel cannot cut them.
     """
 
     bind_host: str = "127.0.0.1"
@@ -102,6 +103,7 @@ class EngineConfig:
     max_rooms: int = 500
     slots_audio: int = 4
     slots_video: int = 4
+    segmented_sends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +349,7 @@ def _core_config(config: EngineConfig) -> str:
             "shards": config.shards or os.cpu_count() or 1,
             "max_peers_per_room": config.max_peers_per_room,
             "max_rooms": config.max_rooms,
+            "segmented_sends": config.segmented_sends,
         }
     )
 

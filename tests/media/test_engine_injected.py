@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from aiortc import RTCRtpReceiver
 
-from media.engine import Engine, PeerConnected
+from media.engine import Engine, EngineConfig, PeerConnected
 from tests.media.engine_film import (
     FRAMES_PER_S,
     GROUP,
@@ -46,6 +46,23 @@ async def test_a_viewer_sees_and_hears_the_film() -> None:
         playing.cancel()
     assert {(picture.width, picture.height) for picture in pictures} == {VP8_SIZE}
     assert any(abs(sound.to_ndarray()).max() > 4_000 for sound in sounds)
+
+
+async def test_where_datagrams_leave_one_by_one_the_film_is_the_same() -> None:
+    """A kernel that cuts nothing up costs time, and nothing else."""
+    film()
+    async with (
+        running_engine(EngineConfig(shards=2, segmented_sends=False)) as (engine, _),
+        peers(1) as (viewer,),
+    ):
+        source = engine.add_source(ROOM)
+        engine.set_layout(ROOM, [source.audio], [source.video])
+        playing = asyncio.create_task(play(source, "vp8", "opus"))
+        viewer.receive(audio=1, video=1)
+        await viewer.join(engine)
+        pictures = await viewer.slot("video", 0).until(lambda frames: len(frames) >= 50)
+        playing.cancel()
+    assert {(picture.width, picture.height) for picture in pictures} == {VP8_SIZE}
 
 
 async def test_a_late_viewer_sees_the_present_at_once() -> None:

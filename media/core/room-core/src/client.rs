@@ -8,7 +8,7 @@ use crate::codec::MediaKind;
 use crate::dtls::Identity;
 use crate::params::{CodecParams, Local, PeerParams, PublishParams, Remote, SlotParams};
 use crate::rtcp::{self, Compound};
-use crate::rtp::Header;
+use crate::rtp::{Header, without_padding};
 use crate::srtp::{Inbound, Outbound, Profile};
 use crate::stun;
 use crate::time::{Anchor, Time};
@@ -122,6 +122,7 @@ impl Client {
         let Some(header) = Header::read(bytes) else { return };
         let Some((inbound, _)) = &mut self.session else { return };
         if let Some((index, end)) = inbound.rtp(header.ssrc, header.sequence, header.len, bytes) {
+            let Some(end) = without_padding(&header, &bytes[..end]) else { return };
             self.media.push(Received { at, header, index, payload: bytes[header.len..end].to_vec() });
         }
     }
@@ -155,7 +156,7 @@ impl Client {
         }
     }
 
-    /// An encrypted media packet; `index` is the sequence number with its rollover counter.
+    /// An encrypted media packet that ends its frame; `index` is the sequence number with its rollover counter.
     pub fn rtp(
         &mut self,
         payload_type: u8,
@@ -164,12 +165,24 @@ impl Client {
         ssrc: u32,
         payload: &[u8],
     ) -> Vec<u8> {
-        let mut writer = crate::rtp::HeaderWriter::new(payload_type, true, index as u16, timestamp, ssrc);
+        self.piece((payload_type, true), index, timestamp, ssrc, payload)
+    }
+
+    /// As `rtp`, with payload type and marker.
+    pub fn piece(
+        &mut self,
+        (payload_type, marker): (u8, bool),
+        index: u64,
+        timestamp: u32,
+        ssrc: u32,
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let mut writer = crate::rtp::HeaderWriter::new(payload_type, marker, index as u16, timestamp, ssrc);
         let header = writer.finish();
         let Some((_, outbound)) = &self.session else { return Vec::new() };
         let mut packet = vec![0; header.len() + payload.len() + outbound.rtp_overhead()];
         packet[..header.len()].copy_from_slice(header);
-        let _ = outbound.rtp(ssrc, index, header.len(), payload, &mut packet);
+        let _ = outbound.rtp(ssrc, index, header.len(), [payload, &[]], &mut packet);
         packet
     }
 

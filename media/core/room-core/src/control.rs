@@ -71,6 +71,7 @@ impl Shard {
             self.remove_peer(place, Gone::RoomClosed);
         }
         self.sources.retain(|_, source| source.room != room);
+        self.frames.forget_room(room);
         self.fan_out.forget_room(room);
         self.rooms.remove(&room);
     }

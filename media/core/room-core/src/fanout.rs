@@ -1,6 +1,7 @@
 //! From one packet to every viewer: jobs, done in slices so that audio passes a frame's fan-out.
 //!
-//! Viewers are the outer loop and packets the inner, so that what one viewer gets lies side by side. Jobs that wait too
+//! A job is a frame, or what there is of it. Viewers are the outer loop and packets the inner, so that what one viewer
+//! gets lies side by side and leaves in one call. Jobs that wait too
 //! long, because the shard gets no time, are given up: their viewers go on at the newest keyframe.
 
 use std::collections::{HashMap, VecDeque};
@@ -20,6 +21,7 @@ use crate::track::Origin;
 /// Datagrams after which a slice ends, and the socket takes what there is.
 const SLICE: usize = 256;
 
+/// Packets of one track and encoding, on their way to everyone in the room.
 #[derive(Debug)]
 struct Job {
     room: RoomId,
@@ -30,6 +32,15 @@ struct Job {
     next: usize,
 }
 
+impl Job {
+    /// Whether the packet leaves side by side with the job's own: it is of the same frame, and nobody had that yet.
+    fn takes(&self, room: RoomId, packet: &Packet) -> bool {
+        let name = |packet: &Packet| (packet.track, packet.encoding, packet.timestamp);
+        let same = self.packets.last().is_some_and(|last| name(last) == name(packet));
+        same && self.room == room && self.next == 0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct FanOut {
     audio: VecDeque<Job>,
@@ -38,13 +49,12 @@ pub(crate) struct FanOut {
 
 impl FanOut {
     fn push(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
-        let (audio, video): (Vec<_>, Vec<_>) =
-            packets.into_iter().partition(|packet| packet.codec.kind() == MediaKind::Audio);
-        for (queue, packets) in [(&mut self.audio, audio), (&mut self.video, video)] {
+        for packet in packets {
+            let is_audio = packet.codec.kind() == MediaKind::Audio;
+            let queue = if is_audio { &mut self.audio } else { &mut self.video };
             match queue.back_mut() {
-                _ if packets.is_empty() => {}
-                Some(last) if last.room == room && last.next == 0 => last.packets.extend(packets),
-                _ => queue.push_back(Job { room, since: now, packets, next: 0 }),
+                Some(last) if last.takes(room, &packet) => last.packets.push(packet),
+                _ => queue.push_back(Job { room, since: now, packets: vec![packet], next: 0 }),
             }
         }
     }
@@ -80,6 +90,12 @@ impl FanOut {
         self.audio.clear();
         self.video.clear();
     }
+}
+
+/// What tops a packet up to the length of its frame's longest: segmentation cuts a batch into equal pieces, and only the
+/// last may be shorter. Encoders cut a frame into pieces that differ by a byte; more is not worth the bytes.
+fn padding(length: usize, longest: usize, is_last: bool) -> &'static [u8] {
+    if !is_last && length + 1 == longest { &[1] } else { &[] }
 }
 
 /// Packets of one encoding were given up, up to `start` if there was one.
@@ -136,6 +152,13 @@ impl Shard {
         self.deadline.is_none_or(|deadline| now < deadline)
     }
 
+    /// Passes frames on that are whole, or have waited long enough.
+    pub(crate) fn publish_frames(&mut self, now: Time) {
+        for (room, packets) in self.frames.ready(now) {
+            self.publish(now, room, packets);
+        }
+    }
+
     /// Packets that come in here: for the viewers here and, by reference, for those of other shards.
     pub(crate) fn publish(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
         let Some(found) = self.rooms.get(&room) else { return };
@@ -184,35 +207,45 @@ impl Shard {
     /// Serves viewers until the slice is full. Returns whether some are left.
     fn serve(&mut self, now: Time, job: &mut Job) -> bool {
         let Some(room) = self.rooms.get(&job.room) else { return false };
-        let mut needs = Vec::new();
+        let track = job.packets.first().and_then(|packet| room.tracks.get(&packet.track));
+        let Some((track, index)) = track.and_then(|track| Some((track, room.slot_of(track)?))) else {
+            return false;
+        };
+        let longest = job.packets.iter().map(|packet| packet.payload.len()).max().unwrap_or_default();
+        let mut need = Need::Nothing;
         while let Some(place) = room.peers.get(job.next) {
             if self.transmit.len() >= SLICE {
                 break;
             }
             job.next += 1;
-            let Some(peer) = self.peers[*place].as_mut() else { continue };
+            let Some(peer) = self.peers[*place].as_mut().filter(|peer| !track.is_published_by(peer.id))
+            else {
+                continue;
+            };
             let viewer = peer.id;
             let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else {
                 continue;
             };
-            for packet in &job.packets {
-                let Some(track) = room.tracks.get(&packet.track) else { continue };
-                let Some(index) = room.slot_of(track).filter(|_| !track.is_published_by(viewer)) else {
-                    continue;
-                };
-                let slot = slots.iter_mut().find(|slot| slot.kind == track.kind && slot.index == index);
-                let Some(slot) = slot else { continue };
-                let before = slot.wake();
-                if slot.live(packet, track, &mut link) == Need::Keyframe && !needs.contains(&track.id) {
-                    needs.push(track.id);
+            let slot = slots.iter_mut().find(|slot| slot.kind == track.kind && slot.index == index);
+            let Some(slot) = slot else { continue };
+            let before = slot.wake();
+            for (n, packet) in job.packets.iter().enumerate() {
+                let is_last = n + 1 == job.packets.len();
+                let padding = padding(packet.payload.len(), longest, is_last);
+                if slot.live(packet, padding, track, &mut link) == Need::Keyframe {
+                    need = Need::Keyframe;
                 }
-                if slot.wake() != before {
-                    self.fan_out_woke.push(viewer);
-                }
+            }
+            if let Some(last) = job.packets.last() {
+                slot.report_due(last, &mut link);
+            }
+            if slot.wake() != before {
+                self.fan_out_woke.push(viewer);
             }
         }
         let more = job.next < room.peers.len();
-        for track in needs {
+        let track = track.id;
+        if need == Need::Keyframe {
             self.want_keyframe(now, job.room, track);
         }
         for peer in std::mem::take(&mut self.fan_out_woke) {

@@ -12,6 +12,7 @@ pub mod demux;
 pub mod dtls;
 mod fanout;
 mod feedback;
+mod frames;
 pub mod history;
 pub mod ice;
 pub mod ids;

@@ -137,6 +137,11 @@ impl HeaderWriter {
         self.len = at + 1 + value.len();
     }
 
+    /// Says that the payload ends with padding.
+    pub fn padded(&mut self) {
+        self.bytes[0] |= 0x20;
+    }
+
     /// The finished header.
     pub fn finish(&mut self) -> &[u8] {
         if self.len > 12 {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::demux::{self, Kind};
 use crate::dtls::Identity;
 use crate::fanout::FanOut;
+use crate::frames::Frames;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId};
 use crate::message::{Command, Event, Message, Owner, Route};
 use crate::peer::{Effect, Peer, Surroundings};
@@ -56,6 +57,7 @@ pub struct Shard {
     pub(crate) moved: VecDeque<(Time, PeerId, ShardIndex)>,
     alarms: BinaryHeap<std::cmp::Reverse<(Time, Alarm)>>,
     pub(crate) deadline: Option<Time>,
+    pub(crate) frames: Frames,
     pub(crate) fan_out: FanOut,
     /// Viewers who began to catch up while they were served.
     pub(crate) fan_out_woke: Vec<PeerId>,
@@ -85,6 +87,7 @@ impl Shard {
             moved: VecDeque::new(),
             alarms: BinaryHeap::new(),
             deadline: None,
+            frames: Frames::default(),
             fan_out: FanOut::default(),
             fan_out_woke: Vec::new(),
             transmit: Transmit::default(),
@@ -189,7 +192,10 @@ impl Shard {
                 self.join_slots(now, place);
             }
             Effect::Gone(reason) => self.remove_peer(place, reason),
-            Effect::Media(packet) => self.publish(now, room, vec![Arc::new(packet)]),
+            Effect::Media(packet) => {
+                self.frames.push(now, room, packet);
+                self.publish_frames(now);
+            }
             Effect::TrackStarted(track, kind) => {
                 self.events.push(Event::TrackStarted { track, peer: id, kind });
             }
@@ -254,11 +260,13 @@ impl Shard {
     /// When `timeout` must be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        self.alarms.peek().map(|std::cmp::Reverse((at, _))| *at)
+        let alarm = self.alarms.peek().map_or(Time::FAR, |std::cmp::Reverse((at, _))| *at);
+        Some(alarm.min(self.frames.wake())).filter(|at| *at != Time::FAR)
     }
 
     /// Does what is due by `now`.
     pub fn timeout(&mut self, now: Time) {
+        self.publish_frames(now);
         while self.next_timeout().is_some_and(|at| at <= now) {
             let Some(std::cmp::Reverse((_, alarm))) = self.alarms.pop() else { return };
             match alarm {
@@ -329,6 +337,10 @@ fn panic_text(cause: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 #[path = "shard_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod standing_tests;
 
 #[cfg(test)]
 #[path = "lifecycle_tests.rs"]

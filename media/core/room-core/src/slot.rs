@@ -29,7 +29,7 @@ use crate::track::Track;
 
 const REPORT_EVERY: Duration = Duration::from_millis(1_500);
 /// A viewer who catches up gets this many packets at a time.
-const BURST: usize = 10;
+const BURST: u64 = 10;
 const SPACING: Duration = Duration::from_millis(5);
 /// How often one slot may ask for a keyframe.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -225,13 +225,13 @@ impl Slot {
     }
 
     /// Takes a packet as it comes in.
-    pub fn live(&mut self, packet: &Arc<Packet>, track: &Track, link: &mut Link<'_>) -> Need {
+    pub fn live(&mut self, packet: &Arc<Packet>, padding: &[u8], track: &Track, link: &mut Link<'_>) -> Need {
         if self.paused {
             return Need::Nothing;
         }
         if self.current.as_ref().is_some_and(|mapping| mapping.is_of(packet)) {
             if self.catching_up.is_none() {
-                self.send(packet, link);
+                self.send(packet, padding, link);
             }
             return Need::Nothing;
         }
@@ -243,7 +243,7 @@ impl Slot {
         if packet.starts && !settling {
             self.catching_up = None;
             if self.map(link.now, packet, Edge::live(packet), track) {
-                self.send(packet, link);
+                self.send(packet, padding, link);
             }
             return Need::Nothing;
         }
@@ -273,20 +273,20 @@ impl Slot {
             let edge = history.last().unwrap_or(first);
             self.map(link.now, first, Edge::injected(edge, link.now), track);
         }
-        for _ in 0..BURST {
-            if let Some(packet) = history.get(cursor) {
-                self.send(packet, link);
-            }
-            cursor += 1;
-            if cursor >= history.end() {
-                self.catching_up = None;
-                return;
-            }
+        let end = history.end().min(cursor + BURST);
+        let mut burst = (cursor..end).filter_map(|sequence| history.get(sequence));
+        for packet in burst.clone() {
+            self.send(packet, &[], link);
         }
-        self.catching_up = Some(CatchUp { cursor, at: link.now.plus(SPACING) });
+        if let Some(last) = burst.next_back() {
+            self.report_due(last, link);
+        }
+        let at = link.now.plus(SPACING);
+        self.catching_up = (end < history.end()).then_some(CatchUp { cursor: end, at });
     }
 
-    fn send(&mut self, packet: &Packet, link: &mut Link<'_>) {
+    /// Encrypts the packet straight into the arena; `padding` is as RFC 3550 section 5.1 has it.
+    fn send(&mut self, packet: &Packet, padding: &[u8], link: &mut Link<'_>) {
         let Some(mapping) = &self.current else { return };
         let Some(sequence) = mapping.sequence(packet.sequence) else { return };
         if !self.sent.take(sequence) {
@@ -304,16 +304,21 @@ impl Slot {
         if self.packets < NAMED_PACKETS {
             header.extension(self.mid_id, self.params.mid.as_bytes());
         }
+        if !padding.is_empty() {
+            header.padded();
+        }
         let header = header.finish();
-        let length = header.len() + packet.payload.len() + link.srtp.rtp_overhead();
+        let end = header.len() + packet.payload.len();
+        let length = end + padding.len() + link.srtp.rtp_overhead();
         let out = link.transmit.claim(link.to, length);
         out[..header.len()].copy_from_slice(header);
         let sealed = if mapping.leaves_payload(packet) {
-            link.srtp.rtp(self.params.ssrc, sequence, header.len(), &packet.payload, out)
+            link.srtp.rtp(self.params.ssrc, sequence, header.len(), [&packet.payload, padding], out)
         } else {
-            let payload = &mut out[header.len()..header.len() + packet.payload.len()];
+            let payload = &mut out[header.len()..end];
             payload.copy_from_slice(&packet.payload);
             mapping.patch(packet, payload);
+            out[end..end + padding.len()].copy_from_slice(padding);
             link.srtp.rtp_in_place(self.params.ssrc, sequence, header.len(), out)
         };
         if !sealed {
@@ -322,9 +327,6 @@ impl Slot {
         }
         mapping.note(packet, timestamp, link.now, &mut self.sent);
         self.count(packet.payload.len(), length, link);
-        if link.now >= self.report_at {
-            self.report(packet, link);
-        }
     }
 
     fn count(&mut self, payload: usize, length: usize, link: &mut Link<'_>) {
@@ -333,6 +335,14 @@ impl Slot {
         self.repair.earned(length);
         link.counters.packets_out += 1;
         link.counters.bytes_out += length as u64;
+    }
+
+    /// Reports if it is time, after `packet` was sent and not amid a frame, whose packets leave in one call.
+    pub fn report_due(&mut self, packet: &Packet, link: &mut Link<'_>) {
+        let carries = self.current.as_ref().is_some_and(|mapping| mapping.is_of(packet));
+        if carries && link.now >= self.report_at && self.sent.at == Some(link.now) {
+            self.report(packet, link);
+        }
     }
 
     /// A sender report: this source's clock against the wall clock (RFC 3550 section 6.4.1).

@@ -211,19 +211,27 @@ impl Outbound {
         self.rtcp.tag_len() + INDEX_BYTES
     }
 
-    /// Encrypts `payload` behind the header that `out` begins with. `index` is the sequence number with its
-    /// rollover counter; `out` is as long as header, payload and overhead. Returns whether it went well.
+    /// Encrypts payload and padding behind the header that `out` begins with. `index` is the sequence number with
+    /// its rollover counter; `out` is as long as header, both parts and overhead. Returns whether it went well.
     #[must_use]
-    pub fn rtp(&self, ssrc: u32, index: u64, header_len: usize, payload: &[u8], out: &mut [u8]) -> bool {
+    pub fn rtp(
+        &self,
+        ssrc: u32,
+        index: u64,
+        header_len: usize,
+        [payload, padding]: [&[u8]; 2],
+        out: &mut [u8],
+    ) -> bool {
         let (header, rest) = out.split_at_mut(header_len);
-        let (body, tag) = rest.split_at_mut(payload.len());
+        let (body, end) = rest.split_at_mut(payload.len());
         match &self.rtp {
             Cipher::Gcm { key, salt } => {
-                let nonce = gcm_nonce(salt, ssrc, index);
-                key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, body, &[], tag).is_ok()
+                let (nonce, aad) = (gcm_nonce(salt, ssrc, index), Aad::from(&*header));
+                key.seal_out_of_place_scatter(nonce, aad, payload, body, padding, end).is_ok()
             }
             Cipher::Cm { .. } => {
                 body.copy_from_slice(payload);
+                end[..padding.len()].copy_from_slice(padding);
                 self.rtp_in_place(ssrc, index, header_len, out)
             }
         }

@@ -34,7 +34,7 @@ fn seal_sample(key: &str) -> Vec<u8> {
     let plain = hex(RFC_7714_RTP);
     let mut sealed = vec![0; plain.len() + 16];
     sealed[..12].copy_from_slice(&plain[..12]);
-    assert!(out.rtp(0x5501_a0b2, 0xf17b, 12, &plain[12..], &mut sealed));
+    assert!(out.rtp(0x5501_a0b2, 0xf17b, 12, [&plain[12..], &[]], &mut sealed));
     sealed
 }
 
@@ -80,7 +80,7 @@ fn sealed(out: &Outbound, index: u64) -> Vec<u8> {
     let mut packet = vec![0; 12 + payload.len() + out.rtp_overhead()];
     packet[0] = 0x80;
     packet[2..4].copy_from_slice(&(index as u16).to_be_bytes());
-    assert!(out.rtp(9, index, 12, &payload, &mut packet));
+    assert!(out.rtp(9, index, 12, [&payload, &[]], &mut packet));
     packet
 }
 
@@ -93,6 +93,18 @@ fn every_profile_opens_what_it_sealed_across_the_rollover_and_out_of_order() {
             let (found, end) = inbound.rtp(9, index as u16, 12, &mut packet).unwrap();
             assert_eq!((found, &packet[12..end]), (index, &[index as u8; 30][..]), "{profile:?}");
         }
+    }
+}
+
+#[test]
+fn padding_is_sealed_with_the_payload() {
+    for profile in PROFILES {
+        let (out, mut inbound) = pair(profile);
+        let mut packet = vec![0; 12 + 31 + out.rtp_overhead()];
+        packet[0] = 0xa0;
+        assert!(out.rtp(9, 0, 12, [&[5; 30], &[1]], &mut packet));
+        let (_, end) = inbound.rtp(9, 0, 12, &mut packet).unwrap();
+        assert_eq!(packet[12..end], [&[5; 30][..], &[1]].concat(), "{profile:?}");
     }
 }
 

@@ -1,15 +1,30 @@
-//! Where datagrams are written, encrypted in place, until the socket takes them: one arena a shard.
+//! Where datagrams are written, encrypted straight into place, until the socket takes them: one arena a shard.
 //!
-//! Datagrams to one address that follow each other lie side by side, which is what segmentation offload
-//! will need.
+//! Datagrams to one address that follow each other lie side by side, so that segmentation offload can take them as one.
 
 use std::net::SocketAddr;
 
+/// One or two datagrams cost less by themselves: a segmented send is dearer than a plain one, and then cheaper a piece.
+const LEAST_IN_RUN: usize = 3;
+/// What one call may carry: no more segments than any kernel takes, within one UDP length.
+const MOST_IN_RUN: usize = 64;
+const RUN_BYTES: usize = 60_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Datagram {
-    pub to: SocketAddr,
+struct Datagram {
+    to: SocketAddr,
     start: usize,
     len: usize,
+}
+
+/// Datagrams to one address, side by side, all of one length but for the last, which may be shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    pub to: SocketAddr,
+    pub count: usize,
+    /// Bytes of each but the last.
+    pub segment: usize,
+    pub bytes: &'a [u8],
 }
 
 #[derive(Debug)]
@@ -22,7 +37,7 @@ pub struct Transmit {
 
 impl Default for Transmit {
     fn default() -> Self {
-        Transmit { buffer: vec![0; 128 * 1024], used: 0, datagrams: Vec::with_capacity(512) }
+        Transmit { buffer: vec![0; 512 * 1024], used: 0, datagrams: Vec::with_capacity(512) }
     }
 }
 
@@ -63,8 +78,84 @@ impl Transmit {
         self.datagrams.iter().map(|one| (one.to, &self.buffer[one.start..one.start + one.len]))
     }
 
+    /// The datagrams from number `from` on, each by itself.
+    pub fn singles(&self, from: usize) -> impl Iterator<Item = Run<'_>> {
+        self.datagrams[from..].iter().map(|one| self.run(std::slice::from_ref(one)))
+    }
+
+    /// The datagrams from number `from` on, as many in a run as may leave together.
+    pub fn runs(&self, from: usize) -> impl Iterator<Item = Run<'_>> {
+        let mut rest = &self.datagrams[from..];
+        std::iter::from_fn(move || {
+            let together = match side_by_side(rest) {
+                few if few < LEAST_IN_RUN => 1.min(few),
+                many => many,
+            };
+            let (run, behind) = rest.split_at(together);
+            rest = behind;
+            (!run.is_empty()).then(|| self.run(run))
+        })
+    }
+
+    fn run(&self, datagrams: &[Datagram]) -> Run<'_> {
+        let (first, last) = (datagrams[0], datagrams[datagrams.len() - 1]);
+        let bytes = &self.buffer[first.start..last.start + last.len];
+        Run { to: first.to, count: datagrams.len(), segment: first.len, bytes }
+    }
+
     pub fn clear(&mut self) {
         self.used = 0;
         self.datagrams.clear();
+    }
+}
+
+/// How many of the first datagrams can be one run.
+fn side_by_side(datagrams: &[Datagram]) -> usize {
+    let Some(first) = datagrams.first() else { return 0 };
+    let fits = |two: &&[Datagram]| {
+        let (before, one) = (two[0], two[1]);
+        one.to == first.to
+            && before.len == first.len
+            && one.len <= first.len
+            && one.start + one.len - first.start <= RUN_BYTES
+    };
+    1 + datagrams.windows(2).take(MOST_IN_RUN - 1).take_while(fits).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(sent: &[(u16, usize)]) -> Vec<(usize, usize, usize)> {
+        let mut transmit = Transmit::default();
+        for (port, len) in sent {
+            transmit.push(SocketAddr::from(([127, 0, 0, 1], *port)), &vec![*port as u8; *len]);
+        }
+        let runs: Vec<Run<'_>> = transmit.runs(0).collect();
+        let whole: Vec<u8> = runs.iter().flat_map(|run| run.bytes.to_vec()).collect();
+        let each: Vec<u8> = transmit.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect();
+        assert_eq!(whole, each, "every byte once, in order");
+        assert_eq!(transmit.singles(0).count(), sent.len());
+        runs.iter().map(|run| (run.count, run.segment, run.bytes.len())).collect()
+    }
+
+    #[test]
+    fn a_frame_to_one_viewer_is_one_run_that_ends_with_what_is_shorter() {
+        let sent = [(1, 900), (1, 900), (1, 900), (1, 20), (1, 20), (2, 900), (2, 900), (2, 900)];
+        assert_eq!(lengths(&sent), [(4, 900, 2_720), (1, 20, 20), (3, 900, 2_700)]);
+    }
+
+    #[test]
+    fn one_or_two_leave_by_themselves_and_so_does_what_is_longer_than_the_first() {
+        assert_eq!(lengths(&[(1, 9), (1, 9), (2, 8)]), [(1, 9, 9), (1, 9, 9), (1, 8, 8)]);
+        assert_eq!(lengths(&[(1, 8), (1, 9), (1, 9), (1, 9)]), [(1, 8, 8), (3, 9, 27)]);
+        assert_eq!(lengths(&[]), []);
+    }
+
+    #[test]
+    fn a_run_is_no_longer_than_a_kernel_takes() {
+        let many = lengths(&[(1, 100); 150]);
+        assert_eq!(many, [(64, 100, 6_400), (64, 100, 6_400), (22, 100, 2_200)]);
+        assert!(lengths(&[(1, 1_200); 64]).iter().all(|(_, _, bytes)| *bytes <= RUN_BYTES));
     }
 }

@@ -42,6 +42,8 @@ pub struct World {
     to_clients: Vec<(Time, usize, Vec<u8>)>,
     to_server: Vec<(Time, usize, Vec<u8>)>,
     pub datagrams_to_strangers: usize,
+    /// Calls in which datagrams left: to whom, and how many of them.
+    pub calls: Vec<(SocketAddr, usize)>,
     /// The shards get no time to send.
     pub starved: bool,
     /// Sees each datagram that is sent to a client.
@@ -82,6 +84,7 @@ impl World {
             to_clients: Vec::new(),
             to_server: Vec::new(),
             datagrams_to_strangers: 0,
+            calls: Vec::new(),
             starved: false,
             watch: None,
             sightings: Sightings::default(),
@@ -270,6 +273,7 @@ impl World {
 
     fn collect(&mut self, shard: usize) {
         let transmit = &mut self.shards[shard].transmit;
+        self.calls.extend(transmit.runs(0).map(|run| (run.to, run.count)));
         for (to, bytes) in transmit.iter() {
             let client = usize::from(to.port()).wrapping_sub(10_000);
             if client >= self.clients.len() {

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::events::Events;
 use crate::inbox::{Inbox, Input};
 use crate::routes::Routes;
+use crate::send::Segmentation;
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -42,6 +43,13 @@ pub struct Config {
     pub shards: usize,
     pub max_peers_per_room: usize,
     pub max_rooms: usize,
+    /// Whether what one viewer gets at a time may leave in one call; where the kernel refuses, it does not.
+    #[serde(default = "yes")]
+    pub segmented_sends: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Why something was not done.
@@ -141,7 +149,9 @@ impl Engine {
     pub fn start(config: Config) -> io::Result<Engine> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards }.min(MAX_SHARDS);
-        let (sockets, udp_port) = open_sockets(SocketAddr::new(config.bind_host, config.udp_port), count)?;
+        let address = SocketAddr::new(config.bind_host, config.udp_port);
+        let segmentation = if config.segmented_sends { Segmentation::ByKernel } else { Segmentation::None };
+        let (sockets, udp_port) = open_sockets(address, count, segmentation)?;
         let identity = Identity::generate().map_err(io::Error::other)?;
         let fingerprint = identity.fingerprint();
         let shared = Arc::new(Shared {
@@ -359,15 +369,19 @@ impl Drop for Engine {
     }
 }
 
-fn open_sockets(mut address: SocketAddr, count: usize) -> io::Result<(Vec<Socket>, u16)> {
+fn open_sockets(
+    mut address: SocketAddr,
+    count: usize,
+    segmentation: Segmentation,
+) -> io::Result<(Vec<Socket>, u16)> {
     if address.port() != 0 {
         Socket::check_free(address)?;
     }
-    let first = Socket::join(address)?;
+    let first = Socket::join(address, segmentation)?;
     address.set_port(first.local_port()?);
     let mut sockets = vec![first];
     while sockets.len() < count {
-        sockets.push(Socket::join(address)?);
+        sockets.push(Socket::join(address, segmentation)?);
     }
     Ok((sockets, address.port()))
 }

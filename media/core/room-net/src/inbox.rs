@@ -48,7 +48,10 @@ impl Inbox {
 
     pub(crate) fn take(&self) -> Vec<Input> {
         let mut inputs = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wake.clear();
+        // Rung only when something was put into an empty inbox.
+        if !inputs.is_empty() {
+            self.wake.clear();
+        }
         std::mem::take(&mut *inputs)
     }
 }

@@ -3,11 +3,14 @@
 //! Invariant: a thread blocks until a datagram, a message or its next timer; with nothing to do it costs
 //! nothing.
 
+mod address;
 mod clock;
 mod engine;
 mod events;
 mod inbox;
+mod receive;
 mod routes;
+mod send;
 mod socket;
 mod wake;
 mod worker;

@@ -26,6 +26,9 @@ impl Routes {
 
     /// The shard to which a datagram belongs that `here` could not place.
     pub(crate) fn owner(&self, owner: &Owner, from: SocketAddr, here: ShardIndex) -> Option<ShardIndex> {
+        if *owner == Owner::Settled {
+            return None;
+        }
         let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let shard = match owner {
             Owner::Settled => None,

@@ -4,7 +4,6 @@
 //!   wait ──► messages ──► datagrams ──► timers ──► slices ──► hand over ──► wait
 //! ```
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use room_core::ids::ShardIndex;
@@ -15,6 +14,7 @@ use room_core::time::Time;
 use crate::clock;
 use crate::engine::Shared;
 use crate::inbox::Input;
+use crate::receive::BATCH;
 use crate::socket::Socket;
 
 /// Batches of datagrams read before what they caused is sent.
@@ -32,7 +32,9 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let mut more = false;
         loop {
-            self.wait(if more { Some(clock::now()) } else { self.shard.next_timeout() });
+            if !more {
+                self.wait(self.shard.next_timeout());
+            }
             let now = clock::now();
             if self.take_inputs(now) {
                 break;
@@ -86,11 +88,12 @@ impl Worker {
                 let (shard, index) = (&mut self.shard, self.index);
                 let owner = shard.guarded(|shard| shard.datagram(now, from, index, bytes));
                 let owner = owner.unwrap_or(Owner::Settled);
-                if owner != Owner::Settled {
-                    hand_over(&self.shared, index, &owner, from, bytes);
+                if let Some(other) = self.shared.routes.owner(&owner, from, index) {
+                    let message = Message::Datagram { from, arrived: index, bytes: bytes.to_vec() };
+                    shard.outbox.push((other, message));
                 }
             }
-            if count < 64 {
+            if count < BATCH {
                 return;
             }
         }
@@ -127,12 +130,5 @@ impl Worker {
         if let Some(event) = self.shared.note(event) {
             self.shared.events.push(event);
         }
-    }
-}
-
-fn hand_over(shared: &Shared, here: ShardIndex, owner: &Owner, from: SocketAddr, bytes: &[u8]) {
-    if let Some(shard) = shared.routes.owner(owner, from, here) {
-        let message = Message::Datagram { from, arrived: here, bytes: bytes.to_vec() };
-        shared.inboxes[usize::from(shard)].push(Input::Message(message));
     }
 }
