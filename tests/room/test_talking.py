@@ -239,6 +239,7 @@ async def hold_many(here: World, session: Session, author: Admission, how_many: 
                 f"Question {number}",
                 MessageState.HELD,
                 here.clock.now() - timedelta(seconds=how_many - number),
+                ChatMode.MODERATED,
             )
             await store.add_message(tx, session.session_id, f"old{number}", message)
 
