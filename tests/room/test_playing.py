@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from room_server.access.rules import Role
 from room_server.events.rules import RoomType, Session
 from room_server.room.course import HandBack
 from tests.playback.synthetic import FPS, GROUP, asset
 from tests.room.waiting import until
-from tests.room.world import FakeSource, World, on_air
+from tests.room.world import TIMELINE, FakeSource, World, on_air
 
 
 def frames(source: FakeSource) -> list[tuple[int, int]]:
@@ -81,3 +83,49 @@ async def test_a_new_process_plays_on_in_the_right_place(here: World) -> None:
     numbers = [number for number, at_ns in frames(here.media.sources[0])]
     assert int(27.5 * FPS) - GROUP <= numbers[0] <= int(27.5 * FPS)
     assert numbers[-1] >= int(27.5 * FPS)
+
+
+async def test_a_missing_film_silences_its_own_items_alone_and_plays_once_it_is_there(here: World) -> None:
+    """ROOM-5."""
+    asset(here.folder / "film", "film", 62).close()
+    late = replace(TIMELINE.media[1], asset_id="late")
+    timeline = replace(TIMELINE, media=(TIMELINE.media[0], late))
+    session = await here.session(RoomType.AUTOMATED, timeline=timeline)
+    await on_air(here, session)
+    source = here.media.sources[0]
+    await until(lambda: len(frames(source)) >= FPS)
+
+    here.clock.advance(90)
+    source.flush()
+    asset(here.folder / "late", "late", 62).close()
+    await until(lambda: len(frames(source)) >= FPS)
+
+    first, at_ns = frames(source)[0]
+    assert b"late" in source.written[0][1]
+    assert 10 * FPS - GROUP <= first <= 10 * FPS
+    assert at_ns >= here.clock.monotonic_ns()
+
+
+async def test_a_film_that_comes_while_a_host_has_taken_over_plays_when_handed_back(here: World) -> None:
+    session = await here.session(RoomType.AUTOMATED)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    here.clock.advance(10)
+    await here.rooms.running.take_over(hal)
+    asset(here.folder / "film", "film", 62).close()
+    programme = here.rooms.running._runs[session.session_id].programme
+    await until(lambda: not programme._missing)
+    source = here.media.sources[0]
+    assert frames(source) == []
+
+    await here.rooms.running.hand_back(hal, HandBack.LEFT_OFF)
+    await until(lambda: len(frames(source)) >= FPS)
+
+
+async def test_a_session_ends_while_its_film_is_missing(here: World) -> None:
+    session = await here.session(RoomType.AUTOMATED)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    await here.rooms.hosting.end(hal)
+    await until(lambda: not here.media.rooms)
+    assert here.media.sources[0].closed
