@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Coroutine, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -89,36 +90,44 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Start the server with a demo workspace and print its links; Ctrl-C ends it."""
-    from room_server.demo import telling
-    from room_server.demo.command import DemoCommand, remove, temporary_folder
-    from room_server.demo.workspace import Demo, Wish
-    from room_server.http import logs
-    from room_server.http.texts import LANGUAGES, texts
+    from room_server.demo.folder import chosen
+    from room_server.http.texts import LANGUAGES
 
     if language not in (None, *LANGUAGES):
         raise typer.BadParameter(f"choose from {', '.join(LANGUAGES)}", param_hint="--language")
-    language = language or _language()
-    folder = data_dir or temporary_folder()
-    overrides: dict[str, Any] = {"data_dir": folder, "host": host, "metrics_port": 0}
-    overrides |= {
-        name: value for name, value in (("port", port), ("udp_port", udp_port)) if value is not None
-    }
-    settings = _settings(**overrides)
-    logs.set_up("warning")
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        print(texts().page("demo.https", language, host=host), file=sys.stderr)
+    with chosen(data_dir) as folder:
+        overrides: dict[str, Any] = {"data_dir": folder, "host": host, "metrics_port": 0}
+        overrides |= {
+            name: value for name, value in (("port", port), ("udp_port", udp_port)) if value is not None
+        }
+        wish = (participants, starts_in, language or _language())
+        _demo(_settings(**overrides), wish, temporary=data_dir is None, as_json=as_json)
 
-    def tell(found: Demo, where: telling.Where) -> None:
-        print(
-            telling.as_json(found, where) if as_json else telling.as_text(found, where, language), flush=True
-        )
 
-    try:
-        command = DemoCommand(settings, Wish(participants, starts_in, language), data_dir is None, tell)
+def _demo(settings: Any, wish: tuple[int, float, str], *, temporary: bool, as_json: bool) -> None:
+    from room_server.demo import film
+
+    planning = film.Planning(settings.demo_film or film.usual_folder(settings.data_dir))
+    try:  # the rest loads while the film is looked at
+        from room_server.demo import telling
+        from room_server.demo.command import DemoCommand
+        from room_server.demo.workspace import Demo, Wish
+        from room_server.http import logs
+        from room_server.http.texts import texts
+
+        language = wish[-1]
+        logs.set_up("warning")
+        if not ip_address(settings.host).is_loopback:
+            print(texts().page("demo.https", language, host=settings.host), file=sys.stderr)
+
+        def tell(found: Demo, where: telling.Where) -> None:
+            said = telling.as_json(found, where) if as_json else telling.as_text(found, where, language)
+            print(said, flush=True)
+
+        command = DemoCommand(settings, planning, Wish(*wish), temporary, tell)
         _run(command.run(), language, _DEMO_OPTIONS)
     finally:
-        if data_dir is None:
-            remove(folder)
+        planning.give_up()
 
 
 @app.command()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from room_server.config import Settings
-from room_server.demo import film
+from room_server.demo.film import Planning
 from room_server.demo.telling import Where
 from room_server.demo.workspace import Demo, DemoWorkspace, Wish, place_assets
 from room_server.main import RoomServer, serve
@@ -23,13 +20,13 @@ class DemoCommand:
     """`settings` name the data folder; `temporary` ones are removed at the end."""
 
     settings: Settings
+    planning: Planning
     wish: Wish
     temporary: bool
     tell: Tell
 
     async def run(self) -> None:
-        folder = self.settings.demo_film or film.usual_folder(self.settings.data_dir)
-        planned = await film.plan(folder)
+        planned = await self.planning.plan()
         place_assets(planned, self.settings.assets_dir)
 
         async def on_ready(server: RoomServer) -> None:
@@ -45,11 +42,3 @@ class DemoCommand:
             self.tell(demo, Where(server.url, server.udp_port, server.metrics_url, data_dir, self.temporary))
 
         await serve(self.settings, on_ready)
-
-
-def temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="room-server-demo-"))
-
-
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

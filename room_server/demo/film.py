@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,23 +34,33 @@ def usual_folder(data_dir: Path) -> Path:
     return root / ".cache" / "demo-film" if (root / "pyproject.toml").is_file() else data_dir / "demo-film"
 
 
-async def plan(folder: Path) -> FilmPlan:
-    """Return the plan of the film in `folder`, made first if it is missing: then it takes some minutes.
+class Planning:
+    """The plan of the film in `folder`, under way from here on: its process works while the server loads.
 
-    Raises `Refused("demo_film_unusable")`.
+    A film that is missing is made first, which takes some minutes.
     """
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, os.fspath(folder), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        said, _ = await child.communicate()
-    except asyncio.CancelledError:
-        child.terminate()
-        await child.wait()
-        raise
-    if child.returncode != 0:
-        raise Refused("demo_film_unusable", 503, {"folder": str(folder)})
-    return _read(json.loads(said))
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        command = [sys.executable, "-m", __name__, os.fspath(folder)]
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603  our own module
+
+    async def plan(self) -> FilmPlan:
+        """Return the plan.  Raises `Refused("demo_film_unusable")`."""
+        try:
+            said, _ = await asyncio.to_thread(self._child.communicate)
+        except asyncio.CancelledError:
+            self._child.terminate()  # which ends the thread that listens to it, too
+            raise
+        if self._child.returncode != 0:
+            raise Refused("demo_film_unusable", 503, {"folder": str(self._folder)})
+        return _read(json.loads(said))
+
+    def give_up(self) -> None:
+        """End the process if it still works; nothing to do once the plan is there."""
+        self._child.terminate()
+        with self._child:
+            pass
 
 
 def _read(document: dict[str, Any]) -> FilmPlan:

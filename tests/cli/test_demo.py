@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from datetime import UTC, datetime
@@ -187,6 +188,12 @@ async def test_a_used_data_folder_names_the_option_that_chooses_another(tmp_path
         done = await run("demo", "--data-dir", "data", *ports, folder=tmp_path, ROOM_DEMO_FILM=str(film))
     assert done.code == 1
     assert "choose another folder with --data-dir" in done.err
+
+
+async def test_a_demo_with_a_wrong_setting_leaves_no_folder_behind(tmp_path: Path) -> None:
+    done = await run("demo", folder=tmp_path, ROOM_LOG_LEVEL="loud", TMPDIR=str(tmp_path))
+    assert (done.code, "ROOM_LOG_LEVEL" in done.err) == (2, True)
+    assert os.listdir(tmp_path) == []
 
 
 async def test_opening_the_demo_to_the_network_warns_that_cameras_need_https(
