@@ -18,6 +18,7 @@ from tests.load import floor, forward, idle, janus, playback, route, signalling
 from tests.load.figures import Json, last_line
 from tests.load.floor import FloorLost
 from tests.load.janus_server import NoJanus
+from tests.load.machine import allow_descriptors
 from tests.load.peers import PeerFailed
 from tests.load.progress import say, until_done
 from tests.load.room_socket import Refused
@@ -159,6 +160,7 @@ def main() -> int:
     except ValueError as error:
         say(str(error))
         return 2
+    allow_descriptors()
     if (outcome := until_done(run(choice))) is None:
         return 130
     print(json.dumps(outcome.line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,15 @@ from pathlib import Path
 
 #: Of one core; when others take more, delays are not the server's alone.
 QUIET_PERCENT = 20
+
+
+def allow_descriptors() -> None:
+    """Raise the limit on open files as far as allowed, for this process and those it starts.
+
+    A thousand viewers are more than the usual limit, at the driver, the load client and the server alike.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def cpu_clock(pid: int) -> int:

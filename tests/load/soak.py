@@ -22,7 +22,7 @@ import aiohttp
 
 from room_server.events.service import RoomType
 from tests.load.attendee import enter, new_device_key, publish, view
-from tests.load.machine import QUIET_PERCENT, Load
+from tests.load.machine import QUIET_PERCENT, Load, allow_descriptors
 from tests.load.peers import Peers
 from tests.load.progress import say, until_done
 from tests.load.server import Server, serving
@@ -175,6 +175,7 @@ def main() -> int:
     if not 0 < minutes <= 24 * 60:
         say(f"SOAK_MINUTES={text}: a number of minutes, a day at most")
         return 2
+    allow_descriptors()
     verdict = until_done(run(minutes))
     if verdict is None:
         return 130

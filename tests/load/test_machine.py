@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
 
-from tests.load.machine import Load, busy_ns, cpu_ns
+from tests.load.machine import Load, allow_descriptors, busy_ns, cpu_ns
 
 
 def test_the_cpu_clock_of_a_process_is_what_it_used_itself() -> None:
@@ -24,6 +25,17 @@ def test_another_process_is_read_too_and_its_use_of_cpu_shows() -> None:
         assert process.stdout.readline() == b"done\n"
         assert cpu_ns(process.pid) > 10_000_000
         process.communicate()
+
+
+def test_open_files_are_limited_as_late_as_allowed_also_for_children() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        allow_descriptors()
+        command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"]
+        assert subprocess.check_output(command, text=True).strip() == str((limits[1], limits[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_idle_and_waiting_are_not_busy_and_guests_count_once() -> None:
