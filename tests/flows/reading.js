@@ -1,6 +1,6 @@
 // Reads where the film stands from what this browser decoded: the strip in the picture, the ticks in the sound
 // (playback/timecode.py tells how both are drawn).  The body of an asynchronous function: arguments are
-// [seconds, callback]; the answer is {frames: [[epoch_ms, strip_ms]], ticks: [epoch_ms], misread, size}.
+// [seconds, callback]; the answer is {frames: [[epoch_ms, strip_ms, decoding_ms]], ticks: [epoch_ms], misread, size}.
 const [seconds, done] = arguments;
 const video = document.querySelector('[data-testid="film"]');
 
@@ -51,7 +51,7 @@ function onFrame(now, frame) {
     lastRead = now;
     const at = performance.timeOrigin + (frame.expectedDisplayTime || frame.presentationTime);
     const ms = strip();
-    if (ms === null) misread += 1; else frames.push([at, ms]);
+    if (ms === null) misread += 1; else frames.push([at, ms, 1000 * (frame.processingDuration ?? 0)]);
   }
   video.requestVideoFrameCallback(onFrame);
 }
