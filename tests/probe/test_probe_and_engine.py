@@ -20,7 +20,7 @@ from tests.probe.programme import Programme
 from tests.probe.strain import strain
 
 ROOM = RoomKey("room")
-SINCE_S = 42.0
+SINCE_S = 42
 
 
 @dataclass
@@ -59,13 +59,14 @@ async def stage() -> AsyncIterator[Stage]:
     await made.engine.close()
 
 
+@pytest.mark.timeout(300)
 async def test_the_programme_is_seen_and_heard_at_its_place(stage: Stage) -> None:
     """AUT-5, ROOM-3: who joins in the middle of a group of pictures lands at the current position."""
     source = stage.engine.add_source(ROOM)
     stage.engine.set_layout(ROOM, [source.audio], [source.video])
-    programme = Programme(source.write, time.monotonic_ns() - round(SINCE_S * 1e9))
+    programme = Programme(source.write, SINCE_S)
     async with opened(stage.room()) as room:
-        playing = asyncio.create_task(programme.run())
+        playing = asyncio.create_task(programme.run(time.monotonic_ns() - SINCE_S * 1_000_000_000))
         await asyncio.wait_for(programme.second_group.wait(), PATIENCE_S)
         async with strain() as machine:
             seen = await probe(f"{room.url}/a/one", seconds=6)
