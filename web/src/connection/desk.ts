@@ -63,6 +63,7 @@ export class Desk {
     connection.onNotice = ([name, payload], before) => {
       if (name === "chat.removed") this.removed(payload.message_id, before);
       if (name === "stage.changed") this.stageChanged(before);
+      if (name === "chat.mode") this.modeChanged(payload.mode, before);
       if (name === "cta.show") this.unhideCta(payload.cta.cta_id);
     };
   }
@@ -146,6 +147,12 @@ export class Desk {
       this.resuming = false;
       void this.resume();
     });
+  }
+
+  private modeChanged(mode: ChatMode, before: RoomState): void {
+    if (mode === before.chat_mode) return;
+    const after = before.messages.at(-1)?.message_id ?? null;
+    this.view.setState({ modeChanges: [...this.view.getState().modeChanges, { mode, after }] });
   }
 
   private keepOutbox(now: Outbox): void {

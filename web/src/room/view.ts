@@ -1,6 +1,6 @@
 /** Everything the interface draws from, in one store: the room, the connection's phase, sound, own devices. */
 import { createStore } from "zustand/vanilla";
-import type { Message, RemovedReason } from "../wire";
+import type { ChatMode, Message, RemovedReason } from "../wire";
 import type { Outbox } from "./outbox";
 import type { RoomState } from "./state";
 
@@ -80,6 +80,13 @@ export interface View {
   readonly toast: Toast | null;
   /** CTAs that the reader put away, until they are shown anew. */
   readonly hiddenCtas: readonly string[];
+  readonly modeChanges: readonly ModeChange[];
+}
+
+/** The chat mode changed while the reader was here, after this message. */
+export interface ModeChange {
+  readonly mode: ChatMode;
+  readonly after: string | null;
 }
 
 export type ViewStore = ReturnType<typeof createView>;
@@ -97,5 +104,6 @@ export function createView(sound: Sound) {
     rejecting: [],
     toast: null,
     hiddenCtas: [],
+    modeChanges: [],
   }));
 }

@@ -1,5 +1,5 @@
 /** The conversation: what everyone reads, what of mine still waits, and a place to write. */
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { Fragment, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { timeOfDay } from "../i18n/language";
 import type { Outgoing } from "../room/outbox";
 import { initials } from "../room/people";
@@ -61,8 +61,10 @@ function Log() {
   const [drawn, setDrawn] = useState(DRAWN);
   const mine = held.filter((message) => message.author_id === me);
   const shown = messages.slice(-drawn);
-  const scroll = useStickToEnd(messages.length + mine.length + outbox.length + declined.length);
-  const nothing = messages.length + mine.length + outbox.length + declined.length === 0;
+  const changes = useView((view) => view.modeChanges);
+  const count = messages.length + mine.length + outbox.length + declined.length;
+  const scroll = useStickToEnd(count, changes.length);
+  const nothing = count + changes.length === 0;
   return (
     <div className="log">
       <div
@@ -85,8 +87,12 @@ function Log() {
           </button>
         )}
         <ol className="msgs" data-testid="chat-log">
+          <ModeChanges after={null} />
           {shown.map((message) => (
-            <Said key={message.message_id} message={message} mine={message.author_id === me} />
+            <Fragment key={message.message_id}>
+              <Said message={message} mine={message.author_id === me} />
+              <ModeChanges after={message.message_id} />
+            </Fragment>
           ))}
           {declined.map((message) => (
             <Declined key={message.message_id} message={message} />
@@ -106,6 +112,20 @@ function Log() {
         </button>
       )}
     </div>
+  );
+}
+
+/** From where on somebody else reads what one writes. */
+function ModeChanges({ after }: { readonly after: string | null }) {
+  const say = useSay();
+  const changes = useView((view) => view.modeChanges);
+  return changes.map((change, at) =>
+    change.after !== after ? null : (
+      // biome-ignore lint/suspicious/noArrayIndexKey: changes are only ever added at the end
+      <li key={at} className="system small soft" data-testid="mode-change">
+        {say(`chat.mode.changed.${change.mode}`)}
+      </li>
+    ),
   );
 }
 
@@ -197,8 +217,8 @@ function OnItsWay({ one }: { readonly one: Outgoing }) {
 
 const NEAR_PX = 60;
 
-/** Stays at the end while the reader is there; counts what arrives while they read further up. */
-function useStickToEnd(length: number) {
+/** Stays at the end while the reader is there, also for `lines` that are no messages; counts what arrives while they read further up. */
+function useStickToEnd(length: number, lines: number) {
   const ref = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const before = useRef(length);
@@ -210,12 +230,13 @@ function useStickToEnd(length: number) {
     setMissed(0);
   };
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another line moves the end too
   useLayoutEffect(() => {
     const added = length - before.current;
     before.current = length;
     if (atEnd.current) ref.current?.scrollTo?.({ top: ref.current.scrollHeight });
     else if (added > 0) setMissed((now) => now + added);
-  }, [length]);
+  }, [length, lines]);
 
   useEffect(() => {
     const element = ref.current;

@@ -137,6 +137,19 @@ describe("a participant", () => {
     expect(chat()).toBe("Chat");
   });
 
+  it("reads in the chat from where on messages are read by others than before", async () => {
+    const shown = await show(rooms.automated, "participant");
+    act(() => shown.outside.room.tell(["chat.mode", { mode: "reply_later" }]));
+    act(() => shown.outside.room.tell(["chat.mode", { mode: "reply_later" }]));
+    const later = rooms.message("n1", rooms.YANN, "Later", new Date(NOW).toISOString());
+    act(() => shown.outside.room.tell(["chat.message", { message: later }]));
+    const lines = [...screen.getByTestId("chat-log").children].map((line) => line.textContent ?? "");
+    const at = lines.findIndex((line) => line.startsWith("From now on only the team reads messages"));
+    expect(screen.getAllByTestId("mode-change")).toHaveLength(1);
+    expect(lines[at - 1]).toContain("templates?");
+    expect(lines[at + 1]).toContain("Later");
+  });
+
   it("cannot write while the chat is closed, and reads why", async () => {
     const shown = await show(rooms.automated, "participant");
     act(() => shown.outside.room.tell(["chat.mode", { mode: "none" }]));
