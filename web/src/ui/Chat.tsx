@@ -121,7 +121,6 @@ function ModeChanges({ after }: { readonly after: string | null }) {
   const changes = useView((view) => view.modeChanges);
   return changes.map((change, at) =>
     change.after !== after ? null : (
-      // biome-ignore lint/suspicious/noArrayIndexKey: changes are only ever added at the end
       <li key={at} className="system small soft" data-testid="mode-change">
         {say(`chat.mode.changed.${change.mode}`)}
       </li>
