@@ -78,6 +78,7 @@ const ROOM: readonly Line[] = [
 const SPEAKER: readonly Line[] = [
   { keys: ["M"], does: "shortcuts.microphone" },
   { keys: ["V"], does: "shortcuts.camera" },
+  { keys: ["D"], does: "shortcuts.screen" },
 ];
 const TIMELINE: readonly Line[] = [
   { keys: ["T"], does: "shortcuts.takeOver" },
