@@ -85,6 +85,18 @@ describe("a rejection (ROOM-7)", () => {
     expect(outside.view.getState().room?.held.map((one) => one.message_id)).toContain("h1");
   });
 
+  it("is undone with every other that is still open", async () => {
+    const outside = await inside("host");
+    outside.desk.reject("h1");
+    await outside.pass(UNDO_MS);
+    outside.desk.reject("h2");
+    outside.desk.reject("h3");
+    outside.desk.undoRejects();
+    expect(outside.view.getState().rejecting).toEqual([]);
+    await outside.pass(60_000);
+    expect(asked(outside, "chat.reject")).toEqual([{ message_id: "h1" }]);
+  });
+
   it("is carried out when the page goes", async () => {
     const outside = await inside("host");
     outside.desk.reject("h2");

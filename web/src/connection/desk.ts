@@ -180,6 +180,11 @@ export class Desk {
     this.view.setState({ rejecting: this.view.getState().rejecting.filter((id) => id !== messageId) });
   }
 
+  /** Takes back every rejection that nobody was told of yet. */
+  undoRejects(): void {
+    for (const messageId of [...this.undoable.keys()]) this.undoReject(messageId);
+  }
+
   /** The page goes: what was rejected is rejected. */
   flush(): void {
     for (const [messageId, stop] of this.undoable) {

@@ -191,12 +191,7 @@ function Undo() {
   return (
     <div className="toast undo" role="status">
       <span className="cut">{words}</span>
-      <button
-        type="button"
-        className="btn quiet tight"
-        data-shortcut="z"
-        onClick={() => desk.undoReject(last)}
-      >
+      <button type="button" className="btn quiet tight" data-shortcut="z" onClick={() => desk.undoRejects()}>
         {say("queue.undo")} <kbd aria-hidden="true">Z</kbd>
       </button>
       <span className="left" ref={bar} />
