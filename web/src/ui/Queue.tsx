@@ -17,12 +17,9 @@ export function Queue() {
   const waiting = held.filter((message) => !rejecting.includes(message.message_id));
   const [chosen, setChosen] = useState("");
   const list = useRef<HTMLOListElement>(null);
-  const at = Math.max(
-    0,
-    waiting.findIndex((message) => message.message_id === chosen),
-  );
-  const present = waiting[at];
   const open = waiting.filter((message) => !isCollected(message));
+  const present = waiting.find((message) => message.message_id === chosen) ?? open[0] ?? waiting[0];
+  const at = present === undefined ? 0 : waiting.indexOf(present);
   const collecting = open.length === 0 && waiting.length > 0;
 
   const move = (to: number) => {

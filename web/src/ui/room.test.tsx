@@ -216,9 +216,19 @@ describe("a moderator", () => {
     expect(first?.textContent).toContain("Written to the team alone");
     expect(within(first as HTMLElement).queryByRole("button")).toBeNull();
     expect(within(third as HTMLElement).getByRole("button", { name: /Approve/ })).toBeTruthy();
-    await act(async () => keys("a"));
     await act(async () => void fireEvent.click(screen.getByRole("button", { name: /Approve all/ })));
     expect(asked(shown, "chat.approve")).toEqual([{ message_id: "h3" }, { message_id: "h4" }]);
+  });
+
+  it("has the first message that can be approved at hand", async () => {
+    const mixed: Story = (setting) => {
+      const room = rooms.automated(setting);
+      const [first, ...others] = room.held;
+      return { ...room, held: first === undefined ? [] : [{ ...first, mode: "reply_later" }, ...others] };
+    };
+    const shown = await show(mixed, "moderator");
+    await act(async () => keys("a"));
+    expect(asked(shown, "chat.approve")).toEqual([{ message_id: "h2" }]);
   });
 
   it("does not approve by typing an A in the chat", async () => {
