@@ -75,7 +75,7 @@ class Played:
 
 async def run() -> Json:
     """Measure, and return the figures."""
-    plan = await film.plan(film.usual_folder(Path()))
+    plan = await film.Planning(film.usual_folder(Path())).plan()
     wanted = [
         Wanted(
             RoomType.AUTOMATED,
