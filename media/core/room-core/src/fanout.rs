@@ -68,9 +68,9 @@ impl FanOut {
         if is_audio { self.audio.push_front(job) } else { self.video.push_front(job) }
     }
 
-    fn give_up(&mut self, now: Time) -> Vec<Gap> {
+    fn give_up(&mut self, now: Time) -> Vec<Gaps> {
         let queues = [&mut self.audio, &mut self.video];
-        queues.into_iter().flat_map(|queue| std::iter::from_fn(|| give_up(queue, now)).flatten()).collect()
+        queues.into_iter().flat_map(|queue| std::iter::from_fn(|| give_up(queue, now))).collect()
     }
 
     /// The peer at `at` in the room's order left: those behind it moved up.
@@ -98,45 +98,50 @@ fn padding(length: usize, longest: usize, is_last: bool) -> &'static [u8] {
     if !is_last && length + 1 == longest { &[1] } else { &[] }
 }
 
-/// Packets of one encoding were given up, up to `start` if there was one.
-#[derive(Debug)]
+/// Packets of one encoding were given up.
+#[derive(Debug, Default)]
 struct Gap {
-    room: RoomId,
-    track: TrackId,
-    encoding: u32,
+    /// Whether a decoder could have started at one of them, or can at one that is kept.
+    began: bool,
+    /// The start with which it goes on.
     start: Option<u64>,
 }
 
-/// Takes what waits too long out of a queue: per encoding, all that is older than its newest start, or everything.
-/// A job that has been begun is brought to its end first, or the last viewers of a large room would never get anything.
-fn give_up(jobs: &mut VecDeque<Job>, now: Time) -> Option<Vec<Gap>> {
-    let is_late = |job: &&Job| job.next == 0 && now.since(job.since) > TOO_LATE;
-    let room = jobs.front().filter(is_late)?.room;
-    let mut newest_starts = HashMap::new();
-    for packet in jobs.iter().filter(|job| job.room == room).flat_map(|job| &job.packets) {
-        let newest = newest_starts.entry((packet.track, packet.encoding)).or_insert(None);
-        *newest = if packet.starts { Some(packet.sequence) } else { *newest };
+type Gaps = (RoomId, HashMap<(TrackId, u32), Gap>);
+
+/// Takes what waits too long out of a queue, and per encoding what follows until its next start. A job that has been
+/// begun is brought to its end first, or the last viewers of a large room would never get anything.
+fn give_up(jobs: &mut VecDeque<Job>, now: Time) -> Option<Gaps> {
+    let is_late = |job: &Job| now.since(job.since) > TOO_LATE;
+    let room = jobs.front().filter(|job| job.next == 0 && is_late(job))?.room;
+    let mut gaps: HashMap<(TrackId, u32), Gap> = HashMap::new();
+    for job in jobs.iter().filter(|job| job.room == room) {
+        for packet in &job.packets {
+            let gap = gaps.entry((packet.track, packet.encoding)).or_default();
+            gap.began |= packet.starts;
+            if packet.starts && !is_late(job) {
+                gap.start.get_or_insert(packet.sequence);
+            }
+        }
     }
     for job in jobs.iter_mut().filter(|job| job.room == room) {
-        job.since = now;
         job.packets.retain(|packet| {
-            newest_starts[&(packet.track, packet.encoding)].is_some_and(|start| packet.sequence >= start)
+            gaps[&(packet.track, packet.encoding)].start.is_some_and(|start| packet.sequence >= start)
         });
     }
     jobs.retain(|job| !job.packets.is_empty());
-    let gaps = newest_starts.into_iter();
-    Some(gaps.map(|((track, encoding), start)| Gap { room, track, encoding, start }).collect())
+    Some((room, gaps))
 }
 
 impl Shard {
     /// Viewers of what was given up go on at its start, or at the next one.
-    fn skip(&mut self, now: Time, gap: &Gap) {
-        let Some(room) = self.rooms.get(&gap.room) else { return };
-        let Some(track) = room.tracks.get(&gap.track) else { return };
-        for place in &room.peers {
+    fn skip(&mut self, now: Time, room: RoomId, track: TrackId, encoding: u32, gap: &Gap) {
+        let Some(found) = self.rooms.get(&room) else { return };
+        let Some(skipped) = found.tracks.get(&track) else { return };
+        for place in &found.peers {
             let Some(peer) = self.peers[*place].as_mut() else { continue };
             for slot in &mut peer.slots {
-                slot.skip(now, track, gap.encoding, gap.start);
+                slot.skip(now, skipped, encoding, gap.began);
             }
             self.fan_out_woke.push(peer.id);
         }
@@ -144,7 +149,7 @@ impl Shard {
             self.peer_changed(now, peer);
         }
         if gap.start.is_none() {
-            self.want_keyframe(now, gap.room, gap.track);
+            self.want_keyframe(now, room, track);
         }
     }
 
@@ -191,10 +196,13 @@ impl Shard {
             self.fan_out.clear();
             return false;
         }
-        for gap in self.fan_out.give_up(now) {
-            self.skip(now, &gap);
-        }
         while self.transmit.len() < SLICE {
+            // Before each: behind one that was begun may lie those that are too late.
+            for (room, gaps) in self.fan_out.give_up(now) {
+                for ((track, encoding), gap) in gaps {
+                    self.skip(now, room, track, encoding, &gap);
+                }
+            }
             let Some(mut job) = self.fan_out.take() else { return false };
             self.serving = Some(job.room);
             if self.serve(now, &mut job) {

@@ -311,7 +311,12 @@ fn a_shard_whose_first_viewer_comes_late_gets_the_group_so_far() {
 }
 
 /// Sends a picture in pieces of these lengths; returns their payloads.
-fn film_in_pieces(world: &mut World, camera: usize, first: u64, lengths: &[usize]) -> Vec<Vec<u8>> {
+pub(super) fn film_in_pieces(
+    world: &mut World,
+    camera: usize,
+    first: u64,
+    lengths: &[usize],
+) -> Vec<Vec<u8>> {
     let mut pieces = Vec::new();
     for (n, length) in lengths.iter().enumerate() {
         let head = if n == 0 { 0x10 } else { 0x00 };

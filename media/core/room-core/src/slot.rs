@@ -132,14 +132,14 @@ impl Slot {
 
     /// Packets of `encoding` were given up before they were sent. Film whose group began among them is caught up with;
     /// anything else goes on where it starts again.
-    pub fn skip(&mut self, now: Time, track: &Track, encoding: u32, start: Option<u64>) {
+    pub fn skip(&mut self, now: Time, track: &Track, encoding: u32, began: bool) {
         let carries =
             self.current.as_ref().is_some_and(|one| (one.track, one.encoding) == (track.id, encoding));
         if !carries || self.catching_up.is_some() {
             return;
         }
         self.interrupt();
-        if start.is_some() && track.is_injected() && self.kind == MediaKind::Video {
+        if began && track.is_injected() && self.kind == MediaKind::Video {
             self.start_group(now, track);
         } else {
             self.skipping = Some(track.id);

@@ -249,8 +249,11 @@ impl World {
         loop {
             let mut messages = Vec::new();
             for at in 0..self.shards.len() {
+                while !self.starved && self.shards[at].produce(self.now) {
+                    self.collect(at);
+                }
+                self.collect(at);
                 let shard = &mut self.shards[at];
-                while !self.starved && shard.produce(self.now) {}
                 for route in shard.routes.drain(..) {
                     match route {
                         Route::Ufrag(ufrag, shard) => drop(self.ufrags.insert(ufrag, shard)),
@@ -260,7 +263,6 @@ impl World {
                 }
                 self.events.append(&mut shard.events);
                 messages.append(&mut shard.outbox);
-                self.collect(at);
             }
             if messages.is_empty() {
                 return;
