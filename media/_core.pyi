@@ -24,6 +24,7 @@ class Engine:
         | tuple[Literal["track_started"], int, int, str]
         | tuple[Literal["track_ended"], int]
         | tuple[Literal["speaking"], int, bool]
+        | tuple[Literal["layers_wanted"], int, str, list[str]]
         | tuple[Literal["room_failed"], str, str]
     ]: ...
     def add_room(self, room: str) -> None: ...

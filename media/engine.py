@@ -40,6 +40,7 @@ __all__ = [
     "GoneReason",
     "InjectedSource",
     "Kind",
+    "LayersWanted",
     "Muting",
     "NegotiationRefused",
     "PeerConnected",
@@ -154,6 +155,15 @@ class Speaking:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Somebody watches these layers of what a peer publishes as `mid`, by RTP stream id; told on a change."""
+
+    peer: PeerId
+    mid: str
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RoomFailed:
     """A fault of ours while the room was served.  The room is closed; `report` is for the log."""
 
@@ -161,7 +171,7 @@ class RoomFailed:
     report: str
 
 
-EngineEvent = PeerConnected | PeerGone | TrackStarted | TrackEnded | Speaking | RoomFailed
+EngineEvent = PeerConnected | PeerGone | TrackStarted | TrackEnded | Speaking | LayersWanted | RoomFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +383,8 @@ def _event(raw: tuple[Any, ...]) -> EngineEvent:
             return TrackEnded(TrackId(track))
         case ("speaking", track, speaking):
             return Speaking(TrackId(track), speaking)
+        case ("layers_wanted", peer, mid, rids):
+            return LayersWanted(PeerId(peer), mid, tuple(rids))
         case ("room_failed", room, report):
             return RoomFailed(RoomKey(room), report)
         case _:

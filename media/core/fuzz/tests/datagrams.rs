@@ -7,11 +7,13 @@ use room_core::demux;
 use room_core::ids::{PeerId, ShardIndex, TrackId};
 use room_core::message::{Command, Event};
 use room_core::rtcp::Compound;
+use room_core::simulcast::{Camera, Shot};
 use room_core::source::Frame;
 use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address};
 use room_fuzz::{Chance, fuzz};
 
 const CAMERA: TrackId = TrackId(500);
+const LAYERED: TrackId = TrackId(501);
 const STEPS: usize = 300;
 
 /// A number of a source is sent with one content only: a nonce must never meet two.
@@ -34,10 +36,12 @@ fn sequences_of_datagrams() {
         for _ in 0..3 {
             world.viewer();
         }
+        let mut layered = Camera::join(&mut world, LAYERED);
         world.run_ms(200);
         assert!(world.clients.iter().all(room_core::client::Client::is_connected));
         for _ in 0..STEPS {
             act(&mut world, camera, chance);
+            layers(&mut world, &mut layered, chance);
         }
         world.run_ms(500);
         assert_eq!(world.datagrams_to_strangers, 0);
@@ -120,6 +124,31 @@ fn camera_packet(world: &mut World, camera: usize, chance: &mut Chance) {
     world.send(camera, packet);
 }
 
+/// A picture in some layers, its packets out of order, some lost, some twice.
+fn layers(world: &mut World, camera: &mut Camera, chance: &mut Chance) {
+    camera.named_packets = if chance.below(20) == 0 { u64::MAX } else { 40 };
+    for layer in 0..3 {
+        let temporal = chance.below(3) as u8;
+        let (keyframe, sync) = (chance.below(6) == 0, chance.below(2) == 0);
+        let mut datagrams = camera.picture(world, layer, Shot { keyframe, temporal, sync });
+        if datagrams.len() > 1 && chance.below(4) == 0 {
+            let (a, b) = (chance.below(datagrams.len()), chance.below(datagrams.len()));
+            datagrams.swap(a, b);
+        }
+        for datagram in datagrams {
+            if chance.below(2) == 0 {
+                world.send(camera.client, datagram);
+            }
+        }
+    }
+    camera.pictures += 1;
+    match chance.below(20) {
+        0 => camera.report(world),
+        1 => camera.probe(world, chance.below(3), camera.pictures),
+        _ => {}
+    }
+}
+
 fn control(world: &mut World, chance: &mut Chance) {
     let client = chance.below(world.clients.len());
     let ssrc = World::ssrc(client, MediaKind::Video, chance.below(2) as u32);
@@ -127,6 +156,7 @@ fn control(world: &mut World, chance: &mut Chance) {
     let good = [
         Compound::new().nack(1, ssrc, &lost),
         Compound::new().pli(1, ssrc),
+        Compound::new().receiver_estimate(1, chance.number() >> 40, &[ssrc]),
         Compound::new().sender_report(&room_core::rtcp::SenderInfo { ssrc: 7, ..Default::default() }),
     ]
     .map(|compound| compound.bytes().to_vec());
@@ -136,7 +166,15 @@ fn control(world: &mut World, chance: &mut Chance) {
 }
 
 fn command(world: &mut World, chance: &mut Chance) {
-    let tracks = [None, Some(FILM_AUDIO), Some(FILM_VIDEO), Some(CAMERA), Some(TrackId(9))];
+    let tracks = [
+        None,
+        Some(FILM_AUDIO),
+        Some(FILM_VIDEO),
+        Some(CAMERA),
+        Some(LAYERED),
+        Some(LAYERED),
+        Some(TrackId(9)),
+    ];
     let mut any = || tracks[chance.below(tracks.len())];
     let (audio, video) = ([any(), any()], [any(), any()]);
     let peer = PeerId(chance.below(5) as u64);
@@ -145,7 +183,7 @@ fn command(world: &mut World, chance: &mut Chance) {
         3 => world.all(|| Command::Mute { track: CAMERA }),
         4 => world.all(|| Command::Unmute { track: CAMERA }),
         5 => {
-            let (slot, max_height) = (chance.below(3), chance.below(2) as u32 * 360);
+            let (slot, max_height) = (chance.below(3), chance.below(4) as u32 * 240);
             world.all(|| Command::SetView { peer, slot, max_height });
         }
         6 => world.shards[0].command(world.now, Command::FlushSource { source: SOURCE }),

@@ -1,5 +1,9 @@
 //! Every parser of bytes from the network: no panic, and nothing that contradicts itself.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use room_core::arrivals::{Arrivals, told};
 use room_core::codec::vp8::Descriptor;
 use room_core::codec::{Codec, h264};
 use room_core::demux;
@@ -7,7 +11,9 @@ use room_core::packet::Picture;
 use room_core::packetise::{MAX_PAYLOAD, Packetiser};
 use room_core::rtcp::{self, Compound, ReportBlock, SenderInfo};
 use room_core::rtp::{self, HeaderWriter};
+use room_core::sps;
 use room_core::stun::{self, Request};
+use room_core::time::Time;
 use room_fuzz::fuzz;
 
 #[test]
@@ -63,6 +69,10 @@ fn rtcp_compounds() {
             let packets = rtcp::read(&compound);
             assert!(packets.len() <= compound.len() / 4);
             for packet in packets {
+                if let rtcp::Packet::ReceiverEstimate { bitrate_bps } = packet {
+                    let again = rtcp::read(Compound::new().receiver_estimate(1, bitrate_bps, &[]).bytes());
+                    assert_eq!(again, [rtcp::Packet::ReceiverEstimate { bitrate_bps }]);
+                }
                 if let rtcp::Packet::Nack { media_ssrc, mut lost } = packet {
                     lost.sort_unstable();
                     lost.dedup();
@@ -81,13 +91,15 @@ fn payload_descriptors() {
         vec![0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1],
         vec![0x7c, 0x85, 1, 2, 3],
         vec![0x65, 1, 2, 3],
+        vec![0x90, 0xf0, 0x81, 2, 7, 0x20, 0x10, 0, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xb4, 0],
     ];
     fuzz("payloads", |chance| {
         for _ in 0..200 {
             let payload = chance.mutated(&good);
             for codec in [Codec::Vp8, Codec::H264, Codec::Opus] {
                 let _ = codec.starts_here(&payload);
-                let Picture { id, tl0 } = Picture::of(codec, &payload);
+                let Picture { id, tl0, key, temporal, .. } = Picture::of(codec, &payload);
+                assert!(key.is_none_or(|(at, key)| at < payload.len() && key < 32) && temporal < 4);
                 assert!(id.is_none_or(|(at, _)| at + 2 <= payload.len()));
                 assert!(tl0.is_none_or(|(at, _)| at < payload.len()));
             }
@@ -112,5 +124,54 @@ fn frames_to_packetise() {
                 assert!(payloads.iter().all(|payload| (1..=MAX_PAYLOAD).contains(&payload.len())));
             }
         }
+    });
+}
+
+#[test]
+fn sequence_parameter_sets() {
+    let good = [
+        vec![
+            0x67, 0x42, 0xc0, 0x1e, 0xd9, 0, 0xa0, 0x2f, 0xf9, 0x70, 0x11, 0, 0, 3, 0, 1, 0, 0, 3, 0, 0x3c,
+            0x0f,
+        ],
+        vec![
+            0x67, 0x64, 0, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 1, 0x10, 0, 0, 3, 0, 0x10, 0, 0, 3, 3,
+            0xc0,
+        ],
+    ];
+    fuzz("sps", |chance| {
+        for _ in 0..200 {
+            let unit = chance.mutated(&good);
+            assert_ne!(sps::height(&unit), Some(0));
+        }
+    });
+}
+
+/// Whatever numbers a peer gives its packets: what it is told is what arrived.
+#[test]
+fn transport_wide_arrivals() {
+    fuzz("arrivals", |chance| {
+        let (mut arrivals, mut now) = (Arrivals::default(), Time::from_nanos(1 << 40));
+        let (mut number, mut came) = (chance.number() as u16, HashMap::new());
+        for _ in 0..400 {
+            let wait = [0, 0, 100, 3_000, 70_000, 20_000_000][chance.below(6)];
+            now = now.plus(Duration::from_micros(wait));
+            number = match chance.below(30) {
+                0 => chance.number() as u16,
+                1 => number.wrapping_sub(chance.below(50) as u16),
+                _ => number.wrapping_add(chance.below(3) as u16),
+            };
+            arrivals.arrived(now, number);
+            came.entry(number).or_insert_with(Vec::new).push((now.as_nanos() / 1_000) as i64);
+            for body in arrivals.feedback(now) {
+                assert!(body.len() < 1_100);
+                for (number, time) in told(&body).expect("a body that can be read") {
+                    let Some(time) = time else { continue };
+                    let near = |real: &i64| ((real - time).rem_euclid(64_000 << 24)) < 250;
+                    assert!(came[&number].iter().any(near), "{number} at {time}: {:?}", came[&number]);
+                }
+            }
+        }
+        let _ = told(&chance.bytes(60));
     });
 }

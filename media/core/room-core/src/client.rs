@@ -8,7 +8,7 @@ use crate::codec::MediaKind;
 use crate::dtls::Identity;
 use crate::params::{CodecParams, Local, PeerParams, PublishParams, Remote, SlotParams};
 use crate::rtcp::{self, Compound};
-use crate::rtp::{Header, without_padding};
+use crate::rtp::{Header, HeaderWriter, without_padding};
 use crate::srtp::{Inbound, Outbound, Profile};
 use crate::stun;
 use crate::time::{Anchor, Time};
@@ -177,7 +177,12 @@ impl Client {
         ssrc: u32,
         payload: &[u8],
     ) -> Vec<u8> {
-        let mut writer = crate::rtp::HeaderWriter::new(payload_type, marker, index as u16, timestamp, ssrc);
+        let writer = HeaderWriter::new(payload_type, marker, index as u16, timestamp, ssrc);
+        self.rtp_with(writer, index, ssrc, payload)
+    }
+
+    /// As `rtp`, with a header of one's own.
+    pub fn rtp_with(&mut self, mut writer: HeaderWriter, index: u64, ssrc: u32, payload: &[u8]) -> Vec<u8> {
         let header = writer.finish();
         let Some((_, outbound)) = &self.session else { return Vec::new() };
         let mut packet = vec![0; header.len() + payload.len() + outbound.rtp_overhead()];
@@ -230,6 +235,7 @@ pub fn publish(kind: MediaKind) -> PublishParams {
         mid,
         codecs,
         ssrcs: Vec::new(),
+        rids: Vec::new(),
         extensions: [(crate::params::MID.to_owned(), 4)].into(),
     }
 }

@@ -66,6 +66,10 @@ pub mod vp8 {
         /// Where the 15-bit picture id stands, if there is one.
         pub picture_id_at: Option<usize>,
         pub tl0_at: Option<usize>,
+        /// Where temporal layer, layer sync and key index share a byte.
+        layers_at: Option<usize>,
+        has_temporal: bool,
+        has_key: bool,
         pub len: usize,
     }
 
@@ -78,6 +82,9 @@ pub mod vp8 {
                 partition: first & 0x07,
                 picture_id_at: None,
                 tl0_at: None,
+                layers_at: None,
+                has_temporal: false,
+                has_key: false,
                 len: 1,
             };
             if first & 0x80 == 0 {
@@ -95,6 +102,9 @@ pub mod vp8 {
                 found.len += 1;
             }
             if flags & 0x30 != 0 {
+                found.layers_at = Some(found.len);
+                found.has_temporal = flags & 0x20 != 0;
+                found.has_key = flags & 0x10 != 0;
                 found.len += 1;
             }
             (payload.len() > found.len).then_some(found)
@@ -118,6 +128,33 @@ pub mod vp8 {
         pub fn tl0(&self, payload: &[u8]) -> Option<u8> {
             self.tl0_at.map(|at| payload[at])
         }
+
+        /// The first packet of a picture.
+        #[must_use]
+        pub const fn begins_picture(&self) -> bool {
+            self.starts_partition && self.partition == 0
+        }
+
+        /// The temporal layer, and whether it can be entered here.
+        #[must_use]
+        pub fn temporal(&self, payload: &[u8]) -> (u8, bool) {
+            let byte = self.layers_at.filter(|_| self.has_temporal).map_or(0, |at| payload[at]);
+            (byte >> 6, byte & 0x20 != 0)
+        }
+
+        /// Where the key index stands, and what it is: five bits that count keyframes.
+        #[must_use]
+        pub fn key(&self, payload: &[u8]) -> Option<(usize, u8)> {
+            self.layers_at.filter(|_| self.has_key).map(|at| (at, payload[at] & 0x1f))
+        }
+
+        /// The height that a keyframe's first packet tells (RFC 6386 section 9.1).
+        #[must_use]
+        pub fn height(&self, payload: &[u8]) -> Option<u16> {
+            let head = payload.get(self.len..self.len + 10).filter(|_| self.starts_keyframe(payload))?;
+            let height = u16::from_le_bytes([head[8], head[9]]) & 0x3fff;
+            (head[3..6] == [0x9d, 0x01, 0x2a] && height > 0).then_some(height)
+        }
     }
 }
 
@@ -130,6 +167,16 @@ pub mod h264 {
     pub const DELIMITER: u8 = 9;
     pub const STAP_A: u8 = 24;
     pub const FU_A: u8 = 28;
+
+    /// The height in an SPS that stands alone or inside a STAP-A.
+    #[must_use]
+    pub fn height(payload: &[u8]) -> Option<u16> {
+        match kind(payload) {
+            SPS => crate::sps::height(payload),
+            STAP_A => aggregated(&payload[1..]).find(|nal| kind(nal) == SPS).and_then(crate::sps::height),
+            _ => None,
+        }
+    }
 
     #[must_use]
     pub fn kind(nal: &[u8]) -> u8 {
@@ -192,6 +239,20 @@ mod tests {
         assert!(Codec::Vp8.starts_here(&[0x90, 0xe0, 0x81, 0x02, 7, 0x20, 0x00]));
         let found = vp8::Descriptor::read(&[0x90, 0xe0, 0x81, 0x02, 7, 0x20, 0x00]).unwrap();
         assert_eq!((found.picture_id_at, found.tl0_at, found.len), (Some(2), Some(4), 6));
+    }
+
+    #[test]
+    fn a_vp8_picture_tells_its_temporal_layer_key_index_and_height() {
+        let tag = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x41];
+        let payload = [&[0x90, 0xf0, 0x81, 0x02, 7, 0b0110_0011][..], &tag].concat();
+        let found = vp8::Descriptor::read(&payload).unwrap();
+        assert_eq!(found.temporal(&payload), (1, true));
+        assert_eq!(found.key(&payload), Some((5, 3)));
+        assert_eq!(found.height(&payload), Some(0x168));
+        assert!(found.begins_picture());
+        let only_key = [0x80, 0x10, 0b0110_0011, 0];
+        let found = vp8::Descriptor::read(&only_key).unwrap();
+        assert_eq!((found.temporal(&only_key), found.height(&only_key)), ((0, false), None));
     }
 
     #[test]

@@ -49,15 +49,20 @@ pub(crate) fn message(shard: &mut Shard, now: Time, message: Message) {
     match message {
         Message::Media(room, packets) => shard.receive_media(now, room, packets),
         Message::Groups(room, packets) => shard.receive_groups(now, room, packets),
-        Message::Presence { room, shard: other, present } => shard.presence(room, other, present),
-        Message::TrackAdded { room, track, kind, origin, home } => {
+        Message::Presence { room, shard: other, present } => shard.presence(now, room, other, present),
+        Message::TrackAdded { room, track, kind, origin, home, layers } => {
             if let Some(room) = shard.rooms.get_mut(&room) {
-                room.tracks.insert(track, Track::new(track, kind, origin, home));
+                room.tracks.insert(track, Track::new(track, kind, origin, home, layers));
             }
         }
         Message::TrackRemoved { room, track } => shard.forget_track(room, track),
         Message::GroupsForgotten { room, tracks } => shard.forget_groups(room, tracks),
-        Message::KeyframeWanted { publisher, track } => shard.ask_publisher(now, publisher, track),
+        Message::KeyframeWanted { publisher, track, layer } => {
+            shard.ask_publisher(now, publisher, track, layer);
+        }
+        Message::LayersWatched { publisher, track, shard: other, layers } => {
+            shard.layers_watched(now, publisher, track, other, layers);
+        }
         Message::Command(command) => shard.command(now, command),
         Message::RoomFailed { room } => shard.close_room(room),
         Message::Datagram { .. } | Message::Moved { .. } => {}
@@ -81,12 +86,19 @@ impl Shard {
         self.welcome(now, Box::new(peer));
     }
 
-    pub(crate) fn add_track(&mut self, room: RoomId, track: TrackId, kind: MediaKind, origin: Origin) {
+    pub(crate) fn add_track(
+        &mut self,
+        room: RoomId,
+        track: TrackId,
+        kind: MediaKind,
+        origin: Origin,
+        layers: u8,
+    ) {
         let home = self.index;
         if let Some(found) = self.rooms.get_mut(&room) {
-            found.tracks.insert(track, Track::new(track, kind, origin, home));
+            found.tracks.insert(track, Track::new(track, kind, origin, home, layers));
         }
-        self.tell_others(|| Message::TrackAdded { room, track, kind, origin, home });
+        self.tell_others(|| Message::TrackAdded { room, track, kind, origin, home, layers });
     }
 
     pub(crate) fn remove_track(&mut self, room: RoomId, track: TrackId) {
@@ -111,8 +123,8 @@ impl Shard {
     fn new_source(&mut self, id: SourceId, room: RoomId, audio: TrackId, video: TrackId) {
         if self.rooms.contains_key(&room) {
             self.sources.insert(id, Source::new(room, audio, video));
-            self.add_track(room, audio, MediaKind::Audio, Origin::Injected);
-            self.add_track(room, video, MediaKind::Video, Origin::Injected);
+            self.add_track(room, audio, MediaKind::Audio, Origin::Injected, 1);
+            self.add_track(room, video, MediaKind::Video, Origin::Injected, 1);
         }
     }
 
@@ -145,9 +157,11 @@ impl Shard {
         let changed = found.set_layout(layout);
         for place in found.peers.clone() {
             let Some(peer) = self.peers[place].as_mut() else { continue };
+            peer.steering.hurry();
             for (kind, index) in &changed {
                 if let Some(slot) = peer.slot(*kind, *index) {
                     slot.interrupt();
+                    slot.choose(None);
                 }
             }
             if peer.is_connected() {
@@ -194,21 +208,19 @@ impl Shard {
         let Some(peer) = self.peers[place].as_mut() else { return };
         let is_connected = peer.is_connected();
         let Some(slot) = peer.slot(MediaKind::Video, slot) else { return };
-        if max_height == 0 {
-            slot.pause();
-        } else {
-            slot.resume();
-            if is_connected {
-                self.join_slots(now, place);
-            }
+        slot.show(max_height);
+        peer.steering.hurry();
+        if is_connected {
+            self.join_slots(now, place);
         }
     }
 
     /// Another shard has got its first peer of the room, or lost its last.
-    fn presence(&mut self, room: RoomId, other: ShardIndex, present: bool) {
+    fn presence(&mut self, now: Time, room: RoomId, other: ShardIndex, present: bool) {
         let Some(found) = self.rooms.get_mut(&room) else { return };
         found.set_elsewhere(other, present);
         if !present {
+            self.nobody_watches_at(now, room, other);
             return;
         }
         let here = self.index;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::codec::MediaKind;
+use crate::demand::steer;
 use crate::ids::{PeerId, RoomId, TrackId};
 use crate::limits::TOO_LATE;
 use crate::message::Message;
@@ -138,6 +139,7 @@ impl Shard {
     fn skip(&mut self, now: Time, room: RoomId, track: TrackId, encoding: u32, gap: &Gap) {
         let Some(found) = self.rooms.get(&room) else { return };
         let Some(skipped) = found.tracks.get(&track) else { return };
+        let layer = skipped.encoding(encoding).map_or(0, |encoding| encoding.layer);
         for place in &found.peers {
             let Some(peer) = self.peers[*place].as_mut() else { continue };
             for slot in &mut peer.slots {
@@ -149,7 +151,7 @@ impl Shard {
             self.peer_changed(now, peer);
         }
         if gap.start.is_none() {
-            self.want_keyframe(now, room, track);
+            self.want_keyframe(now, room, track, layer);
         }
     }
 
@@ -188,6 +190,7 @@ impl Shard {
             }
         }
         self.fan_out.push(now, room, wanted);
+        self.tell_watched(now, room);
     }
 
     /// Fills `transmit` with a slice of what is to be sent. Returns whether there is more.
@@ -220,7 +223,8 @@ impl Shard {
             return false;
         };
         let longest = job.packets.iter().map(|packet| packet.payload.len()).max().unwrap_or_default();
-        let mut need = Need::Nothing;
+        let mut need = None;
+        let has_layers = room.has_layers();
         while let Some(place) = room.peers.get(job.next) {
             if self.transmit.len() >= SLICE {
                 break;
@@ -231,6 +235,9 @@ impl Shard {
                 continue;
             };
             let viewer = peer.id;
+            if has_layers && peer.steering.is_due(now) {
+                steer(peer, room, now);
+            }
             let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else {
                 continue;
             };
@@ -240,8 +247,8 @@ impl Shard {
             for (n, packet) in job.packets.iter().enumerate() {
                 let is_last = n + 1 == job.packets.len();
                 let padding = padding(packet.payload.len(), longest, is_last);
-                if slot.live(packet, padding, track, &mut link) == Need::Keyframe {
-                    need = Need::Keyframe;
+                if let Need::Keyframe(layer) = slot.live(packet, padding, track, &mut link) {
+                    need = Some(layer);
                 }
             }
             if let Some(last) = job.packets.last() {
@@ -253,8 +260,8 @@ impl Shard {
         }
         let more = job.next < room.peers.len();
         let track = track.id;
-        if need == Need::Keyframe {
-            self.want_keyframe(now, job.room, track);
+        if let Some(layer) = need {
+            self.want_keyframe(now, job.room, track, layer);
         }
         for peer in std::mem::take(&mut self.fan_out_woke) {
             self.peer_changed(now, peer);
@@ -268,14 +275,17 @@ impl Shard {
         let Some(room) = self.rooms.get(&peer.room) else { return };
         let (id, room_id) = (peer.id, peer.room);
         let mut needs = Vec::new();
+        if room.has_layers() {
+            steer(peer, room, now);
+        }
         for slot in &mut peer.slots {
             let Some(track) = room.carried(slot.kind, slot.index, id) else { continue };
-            if slot.join(now, track) == Need::Keyframe {
-                needs.push(track.id);
+            if let Need::Keyframe(layer) = slot.join(now, track) {
+                needs.push((track.id, layer));
             }
         }
-        for track in needs {
-            self.want_keyframe(now, room_id, track);
+        for (track, layer) in needs {
+            self.want_keyframe(now, room_id, track, layer);
         }
         self.peer_changed(now, id);
     }
@@ -287,8 +297,8 @@ impl Shard {
         let slot = &mut peer.slots[slot];
         let Some(track) = room.carried(slot.kind, slot.index, id) else { return };
         let track_id = track.id;
-        if slot.refresh(now, track) == Need::Keyframe {
-            self.want_keyframe(now, room_id, track_id);
+        if let Need::Keyframe(layer) = slot.refresh(now, track) {
+            self.want_keyframe(now, room_id, track_id, layer);
         }
     }
 
@@ -322,21 +332,21 @@ impl Shard {
     }
 
     /// Passes a request for a keyframe to where the track comes in.
-    pub(crate) fn want_keyframe(&mut self, now: Time, room: RoomId, track: TrackId) {
+    pub(crate) fn want_keyframe(&mut self, now: Time, room: RoomId, track: TrackId, layer: u8) {
         let Some(found) = self.rooms.get(&room).and_then(|room| room.tracks.get(&track)) else { return };
         let Origin::Published(publisher) = found.origin else { return };
         if found.home == self.index {
-            self.ask_publisher(now, publisher, track);
+            self.ask_publisher(now, publisher, track, layer);
         } else {
-            self.outbox.push((found.home, Message::KeyframeWanted { publisher, track }));
+            self.outbox.push((found.home, Message::KeyframeWanted { publisher, track, layer }));
         }
     }
 
-    pub(crate) fn ask_publisher(&mut self, now: Time, publisher: PeerId, track: TrackId) {
+    pub(crate) fn ask_publisher(&mut self, now: Time, publisher: PeerId, track: TrackId, layer: u8) {
         let Some(place) = self.places.get(&publisher) else { return };
         let Some(peer) = self.peers[*place].as_mut() else { return };
         for publication in peer.publications.iter_mut().filter(|one| one.track == track) {
-            publication.keyframes.ask(now);
+            publication.want_keyframe(now, layer);
         }
         self.peer_changed(now, publisher);
     }

@@ -7,7 +7,8 @@ use crate::limits::PENDING_NACKS;
 use crate::peer::{Effect, FEEDBACK_SSRC, Peer, Surroundings};
 use crate::publication::Publication;
 use crate::rtcp::{self, Compound, ReportBlock};
-use crate::time::ntp_to_unix;
+use crate::rtp::Header;
+use crate::time::{Time, ntp_to_unix};
 
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// What a publisher of video may send at most. It must come within two seconds of the first packet: a
@@ -50,14 +51,17 @@ impl Peer {
                     around.effects.push(Effect::Lost(at, lost.to_vec()));
                 }
             }
-            rtcp::Packet::Bye { .. } => {}
+            rtcp::Packet::ReceiverEstimate { bitrate_bps } => {
+                self.steering.estimate.receiver_says(around.now, *bitrate_bps);
+            }
+            rtcp::Packet::TransportWide { .. } | rtcp::Packet::Bye { .. } => {}
         }
     }
 
     fn publisher_clock(&mut self, info: &rtcp::SenderInfo, around: &Surroundings<'_>) {
         let ours = around.anchor.unix_ns(around.now) as i64;
         let offset = *self.clock_offset.get_or_insert(ours - ntp_to_unix(info.ntp));
-        let receptions = self.publications.iter_mut().filter_map(Publication::reception);
+        let receptions = self.publications.iter_mut().flat_map(Publication::receptions);
         for (_, reception) in receptions.filter(|(ssrc, _)| *ssrc == info.ssrc) {
             reception.sender_report(around.now, info, offset);
         }
@@ -87,17 +91,74 @@ impl Peer {
     /// How the peer's streams arrive, and how fast it may send.
     pub(crate) fn report(&mut self, around: &mut Surroundings<'_>) {
         self.report_at = around.now.plus(REPORT_EVERY);
-        let receptions = self.publications.iter_mut().filter_map(Publication::reception);
+        let receptions = self.publications.iter_mut().flat_map(Publication::receptions);
         let blocks: Vec<_> = receptions.map(|(ssrc, reception)| reception.report(around.now, ssrc)).collect();
         let video = self.publications.iter().filter(|one| one.kind == MediaKind::Video);
-        let video: Vec<u32> = video.filter_map(Publication::ssrc).collect();
+        let video: Vec<u32> = video.flat_map(Publication::ssrcs).collect();
         let mut compound =
             Compound::new().receiver_report(FEEDBACK_SSRC, &blocks).canonical_name(FEEDBACK_SSRC, "room");
-        if !video.is_empty() {
+        // Who hears when each packet arrived finds the limit itself.
+        if !video.is_empty() && self.transport_id.is_none() {
             compound = compound.receiver_estimate(FEEDBACK_SSRC, RECEIVER_ESTIMATE_BPS, &video);
         }
         self.counters.lost_in = self.publications.iter().map(Publication::lost).sum();
         self.tell(&compound, around);
+    }
+
+    /// What is due of one publication: requests for keyframes and for what was lost.
+    pub(crate) fn publication_timeout(&mut self, at: usize, around: &mut Surroundings<'_>) {
+        let now = around.now;
+        let publication = &mut self.publications[at];
+        if let Some(speaking) = publication.speech.timeout(now) {
+            around.effects.push(Effect::Speaking(publication.track, speaking));
+        }
+        if let Some(rids) = publication.watch_timeout(now) {
+            let mid = publication.mid.clone();
+            around.effects.push(Effect::LayersWanted { mid, rids });
+        }
+        let takes_nacks = publication.takes_nacks();
+        let takes_requests = publication.takes_keyframe_requests();
+        let mut compound = Compound::new().receiver_report(FEEDBACK_SSRC, &[]);
+        let (mut nacks, mut plis) = (0, 0);
+        for layer in &mut publication.layers {
+            let wants_keyframe = layer.keyframes.take(now) && takes_requests;
+            let Some((ssrc, reception)) = layer.reception() else { continue };
+            let lost = if takes_nacks { reception.to_ask(now) } else { Vec::new() };
+            if !lost.is_empty() {
+                nacks += lost.len() as u64;
+                compound = compound.nack(FEEDBACK_SSRC, ssrc, &lost);
+            }
+            if wants_keyframe {
+                plis += 1;
+                compound = compound.pli(FEEDBACK_SSRC, ssrc);
+            }
+        }
+        self.counters.nacks_out += nacks;
+        self.counters.plis_out += plis;
+        if nacks + plis > 0 {
+            self.tell(&compound, around);
+        }
+    }
+
+    /// Takes note of a packet that carries its number on the transport.
+    pub(crate) fn arrived(&mut self, header: &Header, packet: &[u8], now: Time) {
+        let number = header.extensions(packet).find(self.transport_id);
+        if let Some(number) = number.and_then(|value| value.first_chunk::<2>()) {
+            self.arrivals.arrived(now, u16::from_be_bytes(*number));
+        }
+    }
+
+    /// Feedback on every packet of the transport, for the sender's own estimate.
+    pub(crate) fn tell_arrivals(&mut self, around: &mut Surroundings<'_>) {
+        let bodies = self.arrivals.feedback(around.now);
+        if bodies.is_empty() {
+            return;
+        }
+        let media_ssrc = self.publications.iter().flat_map(Publication::ssrcs).next().unwrap_or_default();
+        for body in bodies {
+            let empty = Compound::new().receiver_report(FEEDBACK_SSRC, &[]);
+            self.tell(&empty.transport_wide(FEEDBACK_SSRC, media_ssrc, &body), around);
+        }
     }
 
     pub(crate) fn tell(&mut self, compound: &Compound, around: &mut Surroundings<'_>) {

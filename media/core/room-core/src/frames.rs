@@ -5,7 +5,7 @@
 //!   sound ─────────────────────────────────────────────────────────────────► ready
 //! ```
 //!
-//! Invariant: nothing waits longer than `HOLD`, and the order within a track is kept.
+//! Invariant: nothing waits longer than `HOLD`, and the order within an encoding is kept.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,8 @@ pub(crate) type Batch = (RoomId, Vec<Arc<Packet>>);
 #[derive(Debug)]
 struct Held {
     room: RoomId,
-    track: TrackId,
+    /// The track and its encoding: layers of one picture come interleaved.
+    of: (TrackId, u32),
     since: Time,
     packets: Vec<Arc<Packet>>,
 }
@@ -42,16 +43,16 @@ impl Frames {
             self.ready.push((room, vec![Arc::new(packet)]));
             return;
         }
-        let (track, timestamp, marker) = (packet.track, packet.timestamp, packet.marker);
-        self.release(|held| held.track == track && held.packets.iter().any(|one| one.timestamp != timestamp));
-        if !self.held.iter().any(|held| held.track == track) {
-            self.held.push(Held { room, track, since: now, packets: Vec::new() });
+        let (of, timestamp, marker) = ((packet.track, packet.encoding), packet.timestamp, packet.marker);
+        self.release(|held| held.of == of && held.packets.iter().any(|one| one.timestamp != timestamp));
+        if !self.held.iter().any(|held| held.of == of) {
+            self.held.push(Held { room, of, since: now, packets: Vec::new() });
         }
-        if let Some(held) = self.held.iter_mut().find(|held| held.track == track) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.of == of) {
             held.packets.push(Arc::new(packet));
         }
         if marker {
-            self.release(|held| held.track == track);
+            self.release(|held| held.of == of);
         }
     }
 
@@ -91,6 +92,7 @@ mod tests {
         Packet {
             track: TrackId(u64::from(codec != Codec::Opus)),
             encoding: 0,
+            layer: 0,
             codec,
             sequence,
             timestamp,

@@ -106,6 +106,7 @@ mod tests {
         Arc::new(Packet {
             track: TrackId(1),
             encoding: 0,
+            layer: 0,
             codec: Codec::Vp8,
             sequence,
             timestamp: 0,

@@ -4,22 +4,30 @@
 //! in virtual time with an in-process network.
 #![forbid(unsafe_code)]
 
+pub mod arrivals;
 #[cfg(any(test, feature = "client"))]
 pub mod client;
 pub mod codec;
 mod control;
+mod demand;
 pub mod demux;
 pub mod dtls;
+pub mod estimate;
 mod fanout;
 mod feedback;
 mod frames;
 pub mod history;
 pub mod ice;
 pub mod ids;
+pub mod ladder;
+pub mod layer;
+pub mod layers;
 pub mod limits;
 pub mod link;
 mod mapping;
 pub mod message;
+pub mod meter;
+mod numbers;
 pub mod packet;
 pub mod packetise;
 pub mod params;
@@ -35,14 +43,19 @@ pub mod rtcp;
 pub mod rtp;
 mod sent;
 pub mod shard;
+#[cfg(any(test, feature = "client"))]
+pub mod simulcast;
 pub mod slot;
 pub mod source;
 pub mod speech;
+pub mod sps;
 pub mod srtp;
 pub mod stats;
+pub mod steering;
 pub mod stun;
 pub mod time;
 pub mod track;
 pub mod transmit;
+mod watch;
 #[cfg(any(test, feature = "client"))]
 pub mod world;

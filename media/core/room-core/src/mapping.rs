@@ -3,6 +3,7 @@
 use crate::codec::Codec;
 use crate::ids::TrackId;
 use crate::limits::TOO_LATE;
+use crate::numbers::{Number, Numbers};
 use crate::packet::{Packet, Picture};
 use crate::params::CodecParams;
 use crate::sent::Sent;
@@ -13,6 +14,10 @@ const SQUEEZED: u32 = 1_000;
 /// The least step between two tracks: about a frame of video, a packet of audio.
 const VIDEO_STEP: u32 = 3_000;
 const AUDIO_STEP: u32 = 960;
+/// The least step between two layers: a millisecond of video.
+const LEAST_STEP: i64 = 90;
+/// Clocks that disagree by more are wrong.
+const LONGEST_DRIFT_NS: i64 = 2_000_000_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping {
@@ -20,13 +25,16 @@ pub(crate) struct Mapping {
     pub(crate) encoding: u32,
     pub(crate) payload_type: u8,
     pub(crate) rtx_payload_type: Option<u8>,
-    /// First sequence number at the origin, and what it is called towards the viewer.
-    first: u64,
+    numbers: Numbers,
+    /// The first number towards the viewer.
     first_out: u64,
+    /// Higher temporal layers are being left out.
+    temporal: u8,
     clock: u32,
     squeeze: Option<Squeeze>,
     picture_id: u16,
     tl0: u8,
+    key: u8,
 }
 
 /// The end of what a slot joins: timestamps of the newest packet, and of the present on the same clock.
@@ -59,17 +67,16 @@ struct Squeeze {
 }
 
 impl Mapping {
-    /// Joins at `first`. `same_clock` is an earlier mapping whose timestamps must go on exactly.
+    /// Joins at `first`. `clock` is what must be added to timestamps, where that is known.
     pub(crate) fn begin(
         codec: &CodecParams,
         first: &Packet,
         edge: Edge,
         sent: &Sent,
-        same_clock: Option<&Mapping>,
+        clock: Option<u32>,
         now: Time,
     ) -> Mapping {
-        let clock = same_clock
-            .map_or_else(|| clock_after(sent, edge.present, first.codec, now), |mapping| mapping.clock);
+        let clock = clock.unwrap_or_else(|| clock_after(sent, edge.present, first.codec, now));
         let length = edge.newest.wrapping_sub(first.timestamp);
         let squeeze = (edge.present != first.timestamp).then(|| {
             let on_time = edge.present.wrapping_add(clock).wrapping_sub(SQUEEZED);
@@ -82,8 +89,9 @@ impl Mapping {
             encoding: first.encoding,
             payload_type: codec.pt,
             rtx_payload_type: codec.rtx_pt,
-            first: first.sequence,
+            numbers: Numbers::starting(first.sequence, sent.next_sequence),
             first_out: sent.next_sequence,
+            temporal: u8::MAX,
             clock,
             squeeze,
             picture_id: first
@@ -91,6 +99,7 @@ impl Mapping {
                 .id
                 .map_or(0, |(_, id)| sent.picture_id.wrapping_add(1).wrapping_sub(id)),
             tl0: first.picture.tl0.map_or(0, |(_, tl0)| sent.tl0.wrapping_add(1).wrapping_sub(tl0)),
+            key: first.picture.key.map_or(0, |(_, key)| sent.key.wrapping_add(1).wrapping_sub(key)),
         }
     }
 
@@ -98,17 +107,42 @@ impl Mapping {
         self.track == packet.track && self.encoding == packet.encoding
     }
 
-    /// `None` for what came before the slot joined.
-    pub(crate) fn sequence(&self, origin: u64) -> Option<u64> {
-        Some(origin.checked_sub(self.first)? + self.first_out)
+    /// The number of a packet as it comes; `None` for what came before the slot joined, and for temporal layers above
+    /// `most`. One that was left out is taken up again where a picture allows it.
+    pub(crate) fn admit(&mut self, packet: &Packet, most: u8) -> Option<Number> {
+        let Picture { temporal, begins, sync, .. } = packet.picture;
+        if self.numbers.is_newest(packet.sequence) {
+            if begins {
+                let entered = sync && temporal <= most;
+                self.temporal = self.temporal.min(most).max(if entered { temporal } else { 0 });
+            }
+            if temporal > self.temporal {
+                self.numbers.leave_out(packet.sequence, begins);
+                return None;
+            }
+        }
+        let number = self.numbers.number(packet.sequence)?;
+        self.numbers.saw(packet.sequence);
+        Some(number)
+    }
+
+    /// The number of a packet of the time before `next` took over.
+    pub(crate) fn late(&self, packet: &Packet, next: &Mapping) -> Option<Number> {
+        self.numbers.number(packet.sequence).filter(|number| number.sequence < next.first_out)
     }
 
     pub(crate) fn covers(&self, sequence: u64) -> bool {
         sequence >= self.first_out
     }
 
-    pub(crate) fn origin(&self, sequence: u64) -> u64 {
-        sequence - self.first_out + self.first
+    /// Which packet is called `sequence`, and its number.
+    pub(crate) fn origin(&self, sequence: u64) -> Option<(u64, Number)> {
+        let origin = self.numbers.origin(sequence)?;
+        Some((origin, self.numbers.number(origin)?))
+    }
+
+    pub(crate) fn clock(&self) -> u32 {
+        self.clock
     }
 
     /// The timestamp on the slot's own clock.
@@ -126,29 +160,40 @@ impl Mapping {
         out.wrapping_add((u64::from(since) * u64::from(SQUEEZED) / u64::from(length.max(1))) as u32)
     }
 
-    pub(crate) fn leaves_payload(&self, packet: &Packet) -> bool {
-        (self.picture_id == 0 || packet.picture.id.is_none())
+    pub(crate) fn leaves_payload(&self, packet: &Packet, number: Number) -> bool {
+        (self.picture_id == number.pictures || packet.picture.id.is_none())
             && (self.tl0 == 0 || packet.picture.tl0.is_none())
+            && (self.key == 0 || packet.picture.key.is_none())
+    }
+
+    fn picture_id(&self, id: u16, number: Number) -> u16 {
+        id.wrapping_add(self.picture_id).wrapping_sub(number.pictures) & 0x7fff
     }
 
     /// Renumbers the pictures in a copy of the packet's payload.
-    pub(crate) fn patch(&self, packet: &Packet, payload: &mut [u8]) {
-        let Picture { id, tl0 } = packet.picture;
+    pub(crate) fn patch(&self, packet: &Packet, number: Number, payload: &mut [u8]) {
+        let Picture { id, tl0, key, .. } = packet.picture;
         if let Some((at, id)) = id {
-            let id = id.wrapping_add(self.picture_id) | 0x8000;
+            let id = self.picture_id(id, number) | 0x8000;
             payload[at..at + 2].copy_from_slice(&id.to_be_bytes());
         }
         if let Some((at, tl0)) = tl0 {
             payload[at] = tl0.wrapping_add(self.tl0);
         }
+        if let Some((at, key)) = key {
+            payload[at] = payload[at] & 0xe0 | key.wrapping_add(self.key) & 0x1f;
+        }
     }
 
     /// Remembers what went out, for the mapping that follows.
-    pub(crate) fn note(&self, packet: &Packet, timestamp: u32, now: Time, sent: &mut Sent) {
-        sent.timestamp = if sent.at.is_some() { later(timestamp, sent.timestamp) } else { timestamp };
+    pub(crate) fn note(&self, packet: &Packet, number: Number, timestamp: u32, now: Time, sent: &mut Sent) {
+        if sent.at.is_none() || later(timestamp, sent.timestamp) == timestamp {
+            sent.timestamp = timestamp;
+            sent.captured_unix_ns = packet.captured_unix_ns;
+        }
         sent.at = Some(now);
         if let Some((_, id)) = packet.picture.id {
-            let id = id.wrapping_add(self.picture_id) & 0x7fff;
+            let id = self.picture_id(id, number);
             // Fifteen bits: ahead when the difference is in the lower half.
             if id.wrapping_sub(sent.picture_id) & 0x7fff < 0x4000 {
                 sent.picture_id = id;
@@ -160,7 +205,26 @@ impl Mapping {
                 sent.tl0 = tl0;
             }
         }
+        if let Some((_, key)) = packet.picture.key {
+            let key = key.wrapping_add(self.key) & 0x1f;
+            if key.wrapping_sub(sent.key) & 0x1f < 0x10 {
+                sent.key = key;
+            }
+        }
     }
+}
+
+/// What must be added to timestamps of another layer of the track that was sent last: one clock told when each was
+/// captured. `None` when that cannot be, by the time that passed.
+pub(crate) fn clock_by_capture(sent: &Sent, first: &Packet, now: Time) -> Option<u32> {
+    let passed_ns = now.since(sent.at?).as_nanos() as i64;
+    let apart_ns = first.captured_unix_ns - sent.captured_unix_ns;
+    if (apart_ns - passed_ns).abs() > LONGEST_DRIFT_NS {
+        return None;
+    }
+    // The same picture of another layer comes after itself.
+    let ticks = (apart_ns * i64::from(first.codec.clock_rate()) / 1_000_000_000).max(LEAST_STEP);
+    Some(sent.timestamp.wrapping_add(ticks as u32).wrapping_sub(first.timestamp))
 }
 
 /// What must be added to timestamps so that the `present` one follows what was sent by the time that passed.

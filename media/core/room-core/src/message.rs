@@ -91,6 +91,7 @@ pub enum Message {
         kind: MediaKind,
         origin: Origin,
         home: ShardIndex,
+        layers: u8,
     },
     TrackRemoved {
         room: RoomId,
@@ -103,6 +104,14 @@ pub enum Message {
     KeyframeWanted {
         publisher: PeerId,
         track: TrackId,
+        layer: u8,
+    },
+    /// As bits.
+    LayersWatched {
+        publisher: PeerId,
+        track: TrackId,
+        shard: ShardIndex,
+        layers: u8,
     },
     /// Arrived where its owner is not.
     Datagram {
@@ -125,12 +134,37 @@ pub enum Message {
 /// To the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    PeerConnected { peer: PeerId, room: Arc<str> },
-    PeerGone { peer: PeerId, room: Arc<str>, reason: Gone },
-    TrackStarted { track: TrackId, peer: PeerId, kind: MediaKind },
-    TrackEnded { track: TrackId },
-    Speaking { track: TrackId, speaking: bool },
-    RoomFailed { room: Arc<str>, report: String },
+    PeerConnected {
+        peer: PeerId,
+        room: Arc<str>,
+    },
+    PeerGone {
+        peer: PeerId,
+        room: Arc<str>,
+        reason: Gone,
+    },
+    TrackStarted {
+        track: TrackId,
+        peer: PeerId,
+        kind: MediaKind,
+    },
+    TrackEnded {
+        track: TrackId,
+    },
+    Speaking {
+        track: TrackId,
+        speaking: bool,
+    },
+    /// From now on the publisher need send these layers only; the others nobody watches.
+    LayersWanted {
+        peer: PeerId,
+        mid: String,
+        rids: Vec<String>,
+    },
+    RoomFailed {
+        room: Arc<str>,
+        report: String,
+    },
 }
 
 /// Which shard owns what, for datagrams that arrive elsewhere.

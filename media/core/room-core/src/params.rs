@@ -10,6 +10,10 @@ use crate::dtls::Fingerprint;
 pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 pub const ABSOLUTE_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 pub const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub const TRANSPORT_SEQUENCE: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub const STREAM_ID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+pub const REPAIRED_STREAM_ID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct PeerParams {
@@ -64,6 +68,9 @@ pub struct PublishParams {
     /// Sources as signalled, retransmission sources among them; often none.
     #[serde(default)]
     pub ssrcs: Vec<u32>,
+    /// The names of its layers (RFC 8851), none for one without.
+    #[serde(default)]
+    pub rids: Vec<String>,
     #[serde(default)]
     pub extensions: HashMap<String, u8>,
 }

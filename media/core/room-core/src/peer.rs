@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::arrivals::Arrivals;
 use crate::codec::MediaKind;
 use crate::dtls::{Handshake, Identity, Progress};
 use crate::ice::{Check, Credentials, IceLite};
@@ -18,13 +19,13 @@ use crate::ids::{PeerId, RoomId, TrackId};
 use crate::limits::{Bucket, FEEDBACK_PER_SECOND, INGRESS_BYTES_PER_SECOND, STREAMS_PER_PEER};
 use crate::link::Link;
 use crate::packet::Packet;
-use crate::params::PeerParams;
+use crate::params::{PeerParams, TRANSPORT_SEQUENCE};
 use crate::publication::{Publication, Role};
-use crate::rtcp::Compound;
 use crate::rtp::{Header, absolute_send_time, without_padding};
 use crate::slot::Slot;
 use crate::srtp::{Inbound, Outbound};
 use crate::stats::Counters;
+use crate::steering::Steering;
 use crate::stun::{self, Request};
 use crate::time::{Anchor, Time};
 use crate::transmit::Transmit;
@@ -50,6 +51,11 @@ pub enum Effect {
     Media(Packet),
     TrackStarted(TrackId, MediaKind),
     Speaking(TrackId, bool),
+    /// The publisher need send these layers only.
+    LayersWanted {
+        mid: String,
+        rids: Vec<String>,
+    },
     /// A viewer lost its way in what a slot carries.
     Refresh(usize),
     /// A viewer asks for packets of a slot again.
@@ -82,15 +88,19 @@ pub struct Peer {
     created: Time,
     pub slots: Vec<Slot>,
     pub publications: Vec<Publication>,
-    /// Which publication a source belongs to.
-    sources: HashMap<u32, usize>,
+    /// Which publication, and which of its layers, a source belongs to.
+    sources: HashMap<u32, (usize, u8)>,
     pub(crate) feedback: Bucket,
     ingress: Bucket,
     pub(crate) report_at: Time,
+    /// Where packets carry their number on the transport.
+    pub(crate) transport_id: Option<u8>,
+    pub(crate) arrivals: Arrivals,
     /// Our wall clock minus the peer's, in nanoseconds.
     pub(crate) clock_offset: Option<i64>,
     pub round_trip: Option<Duration>,
     pub(crate) lost_out: HashMap<u32, i32>,
+    pub steering: Steering,
     pub counters: Counters,
     /// When the shard will ring.
     alarm: Time,
@@ -113,6 +123,8 @@ impl Peer {
             local_pwd: params.local.pwd,
             remote_ufrag: params.remote.ufrag,
         };
+        let mut extensions = params.publishes.iter().map(|one| &one.extensions);
+        let transport_id = extensions.find_map(|ids| ids.get(TRANSPORT_SEQUENCE)).copied();
         let published = params.publishes.into_iter().zip(tracks);
         Peer {
             id,
@@ -128,9 +140,12 @@ impl Peer {
             feedback: Bucket::new(FEEDBACK_PER_SECOND, FEEDBACK_PER_SECOND, now),
             ingress: Bucket::new(INGRESS_BYTES_PER_SECOND, INGRESS_BYTES_PER_SECOND, now),
             report_at: now,
+            transport_id,
+            arrivals: Arrivals::default(),
             clock_offset: None,
             round_trip: None,
             lost_out: HashMap::new(),
+            steering: Steering::default(),
             counters: Counters::default(),
             alarm: Time::FAR,
         }
@@ -221,9 +236,10 @@ impl Peer {
         self.counters.packets_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
         let packet = &datagram[..end];
-        let Some(at) = self.publication_of(&header, packet) else { return };
+        self.arrived(&header, packet, around.now);
+        let Some(found) = self.publication_of(&header, packet) else { return };
         let Some(payload_end) = without_padding(&header, packet) else { return };
-        self.take_media(at, &header, sequence, &packet[..payload_end], around);
+        self.take_media(found, &header, sequence, &packet[..payload_end], around);
         if around.now >= self.report_at {
             self.report(around);
         }
@@ -236,8 +252,8 @@ impl Peer {
         Some((header, sequence, end))
     }
 
-    /// By source, then by the m-line that the packet names, then by a payload type of one m-line only.
-    fn publication_of(&mut self, header: &Header, packet: &[u8]) -> Option<usize> {
+    /// By source, then by the m-line that the packet names, then by a payload type of one m-line only; and the layer.
+    fn publication_of(&mut self, header: &Header, packet: &[u8]) -> Option<(usize, u8)> {
         if let Some(at) = self.sources.get(&header.ssrc) {
             return Some(*at);
         }
@@ -253,7 +269,8 @@ impl Peer {
                 .filter(|at| self.publications[*at].role(header.payload_type).is_some());
             fitting.next().filter(|_| fitting.next().is_none())
         };
-        let found = signalled.or_else(named).or_else(only)?;
+        let at = signalled.or_else(named).or_else(only)?;
+        let found = (at, self.publications[at].layer_of(header, packet)?);
         if self.sources.len() < STREAMS_PER_PEER {
             self.sources.insert(header.ssrc, found);
         }
@@ -262,7 +279,7 @@ impl Peer {
 
     fn take_media(
         &mut self,
-        at: usize,
+        (at, layer): (usize, u8),
         header: &Header,
         sequence: u64,
         packet: &[u8],
@@ -273,9 +290,9 @@ impl Peer {
         let now = around.now;
         let passed = match publication.role(header.payload_type) {
             Some(Role::Media(codec)) => {
-                publication.media(now, around.anchor, codec, header, sequence, payload)
+                publication.media(now, around.anchor, (layer, codec), header, sequence, payload)
             }
-            Some(Role::Repair(_)) => publication.repaired(now, header, payload),
+            Some(Role::Repair(_)) => publication.repaired(now, layer, header, payload),
             None => None,
         };
         let Some(passed) = passed else { return };
@@ -301,6 +318,7 @@ impl Peer {
             let progress = self.handshake.timeout(now);
             self.progressed(progress, around);
         }
+        self.tell_arrivals(around);
         for at in 0..self.publications.len() {
             self.publication_timeout(at, around);
         }
@@ -313,30 +331,6 @@ impl Peer {
         self.ice.consent_ends().filter(|ends| now >= *ends).map(|_| Gone::ConsentTimeout)
     }
 
-    fn publication_timeout(&mut self, at: usize, around: &mut Surroundings<'_>) {
-        let now = around.now;
-        let publication = &mut self.publications[at];
-        if let Some(speaking) = publication.speech.timeout(now) {
-            around.effects.push(Effect::Speaking(publication.track, speaking));
-        }
-        let takes_nacks = publication.takes_nacks();
-        let wants_keyframe = publication.keyframes.take(now) && publication.takes_keyframe_requests();
-        let Some((ssrc, reception)) = publication.reception() else { return };
-        let mut compound = Compound::new().receiver_report(FEEDBACK_SSRC, &[]);
-        let lost = if takes_nacks { reception.to_ask(now) } else { Vec::new() };
-        if !lost.is_empty() {
-            self.counters.nacks_out += lost.len() as u64;
-            compound = compound.nack(FEEDBACK_SSRC, ssrc, &lost);
-        }
-        if wants_keyframe {
-            self.counters.plis_out += 1;
-            compound = compound.pli(FEEDBACK_SSRC, ssrc);
-        }
-        if wants_keyframe || !lost.is_empty() {
-            self.tell(&compound, around);
-        }
-    }
-
     #[must_use]
     pub fn wake(&self) -> Time {
         let ends = if self.is_connected() { Time::FAR } else { self.created.plus(TO_CONNECT) };
@@ -344,7 +338,7 @@ impl Peer {
         let handshake = if self.begun { self.handshake.wake() } else { Time::FAR };
         let slots = self.slots.iter().map(Slot::wake).min().unwrap_or(Time::FAR);
         let published = self.publications.iter().map(Publication::wake).min().unwrap_or(Time::FAR);
-        ends.min(handshake).min(slots).min(published)
+        ends.min(handshake).min(slots).min(published).min(self.arrivals.wake())
     }
 
     /// When to ring, if that is sooner than what was promised before.

@@ -1,18 +1,19 @@
-//! One thing that a peer publishes: an m-line, its stream, and what its viewers want of it.
-
-use std::time::Duration;
+//! One thing that a peer publishes: an m-line and its layers.
+//!
+//! A layer is known by its RTP stream id (RFC 8852), which a browser sends along until it knows that it was heard; its
+//! retransmissions are known by the repaired id, and often come first, as padding that probes the way.
 
 use crate::codec::{Codec, MediaKind};
-use crate::ids::TrackId;
-use crate::packet::{Packet, Picture};
-use crate::params::{AUDIO_LEVEL, CodecParams, MID, PublishParams};
-use crate::reception::{Arrival, Reception, Renumber};
-use crate::replay::extend;
+use crate::ids::{ShardIndex, TrackId};
+use crate::ladder::LAYERS;
+use crate::layer::Layer;
+use crate::packet::Packet;
+use crate::params::{AUDIO_LEVEL, CodecParams, MID, PublishParams, REPAIRED_STREAM_ID, STREAM_ID};
+use crate::reception::Reception;
 use crate::rtp::Header;
 use crate::speech::Speech;
 use crate::time::{Anchor, Time};
-
-const KEYFRAME_EVERY: Duration = Duration::from_millis(500);
+use crate::watch::Watch;
 
 /// What a payload type means within the m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,76 +29,40 @@ pub struct Publication {
     pub mid: String,
     pub mid_id: Option<u8>,
     level_id: Option<u8>,
+    stream_id: Option<u8>,
+    repaired_id: Option<u8>,
     pub ssrcs: Vec<u32>,
     codecs: Vec<CodecParams>,
+    /// The names of the layers; none for one that has none.
+    rids: Vec<String>,
     pub started: bool,
-    muted: bool,
-    stream: Option<Stream>,
-    generation: u32,
-    pub keyframes: KeyframeRequests,
+    pub layers: Vec<Layer>,
     pub speech: Speech,
-}
-
-#[derive(Debug)]
-struct Stream {
-    ssrc: u32,
-    codec: Codec,
-    reception: Reception,
-    renumber: Renumber,
-    was_muted: bool,
-}
-
-/// Requests of all viewers merged into one, at most one within `KEYFRAME_EVERY`.
-#[derive(Debug, Default)]
-pub struct KeyframeRequests {
-    last: Option<Time>,
-    due: Option<Time>,
-}
-
-impl KeyframeRequests {
-    pub fn ask(&mut self, now: Time) {
-        let earliest = self.last.map_or(now, |last| last.plus(KEYFRAME_EVERY).max(now));
-        self.due.get_or_insert(earliest);
-    }
-
-    /// A keyframe begins: whoever waited has it.
-    pub fn answered(&mut self) {
-        self.due = None;
-    }
-
-    /// Whether to send a request now.
-    pub fn take(&mut self, now: Time) -> bool {
-        let is_due = self.due.is_some_and(|due| due <= now);
-        if is_due {
-            self.due = None;
-            self.last = Some(now);
-        }
-        is_due
-    }
-
-    #[must_use]
-    pub fn wake(&self) -> Time {
-        self.due.unwrap_or(Time::FAR)
-    }
+    watch: Watch,
 }
 
 impl Publication {
     #[must_use]
     pub fn new(track: TrackId, params: PublishParams) -> Publication {
+        let mut rids = params.rids;
+        rids.truncate(LAYERS);
+        let layers = rids.len().max(1) as u8;
+        let extension = |uri: &str| params.extensions.get(uri).copied();
         Publication {
             track,
             kind: params.kind,
             mid: params.mid,
-            mid_id: params.extensions.get(MID).copied(),
-            level_id: params.extensions.get(AUDIO_LEVEL).copied(),
+            mid_id: extension(MID),
+            level_id: extension(AUDIO_LEVEL),
+            stream_id: extension(STREAM_ID),
+            repaired_id: extension(REPAIRED_STREAM_ID),
             ssrcs: params.ssrcs,
             codecs: params.codecs,
+            rids,
             started: false,
-            muted: false,
-            stream: None,
-            generation: 0,
-            keyframes: KeyframeRequests::default(),
+            layers: (0..layers).map(|index| Layer::new(track, index)).collect(),
             speech: Speech::default(),
+            watch: Watch::of(layers),
         }
     }
 
@@ -110,9 +75,22 @@ impl Publication {
         })
     }
 
+    /// The layer that a packet of an unknown source names; `None` when it names none, or one never offered.
     #[must_use]
-    pub fn ssrc(&self) -> Option<u32> {
-        self.stream.as_ref().map(|stream| stream.ssrc)
+    pub fn layer_of(&self, header: &Header, packet: &[u8]) -> Option<u8> {
+        if self.rids.is_empty() {
+            return Some(0);
+        }
+        let named = |id: Option<u8>| {
+            let name = header.extensions(packet).find(id)?;
+            self.rids.iter().position(|rid| rid.as_bytes() == name).map(|at| at as u8)
+        };
+        // Who names both repairs: a stream's own id may be sent along with it.
+        named(self.repaired_id).or_else(|| named(self.stream_id))
+    }
+
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.layers.iter().filter_map(Layer::ssrc)
     }
 
     #[must_use]
@@ -125,14 +103,13 @@ impl Publication {
         self.codecs.iter().any(|codec| codec.nack)
     }
 
-    #[must_use]
-    pub fn reception(&mut self) -> Option<(u32, &mut Reception)> {
-        self.stream.as_mut().map(|stream| (stream.ssrc, &mut stream.reception))
+    pub fn receptions(&mut self) -> impl Iterator<Item = (u32, &mut Reception)> {
+        self.layers.iter_mut().filter_map(Layer::reception)
     }
 
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.stream.as_ref().map_or(0, |stream| stream.reception.lost())
+        self.layers.iter().map(Layer::lost).sum()
     }
 
     /// The audio level that a packet carries, in -dBov (RFC 6464).
@@ -142,152 +119,98 @@ impl Publication {
     }
 
     pub fn mute(&mut self) {
-        self.muted = true;
+        self.layers.iter_mut().for_each(Layer::mute);
     }
 
     /// What comes from now on is passed on; video needs a keyframe to begin with.
     pub fn unmute(&mut self, now: Time) {
-        if std::mem::take(&mut self.muted) && self.kind == MediaKind::Video {
-            self.keyframes.ask(now);
+        for layer in &mut self.layers {
+            layer.unmute(now, self.kind);
         }
     }
 
-    /// Takes a packet of the stream itself; `sequence` is its index with the rollover counter.
+    /// Takes a packet of a layer's stream itself; `sequence` is its index with the rollover counter.
     pub fn media(
         &mut self,
         now: Time,
         anchor: &Anchor,
-        codec: Codec,
+        (layer, codec): (u8, Codec),
         header: &Header,
         sequence: u64,
         payload: &[u8],
     ) -> Option<Packet> {
-        let is_same =
-            self.stream.as_ref().is_some_and(|stream| stream.ssrc == header.ssrc && stream.codec == codec);
-        if !is_same {
-            self.begin(now, anchor, codec, header, sequence);
-        }
-        let mut arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
-        if arrival == Arrival::Jump {
-            self.begin(now, anchor, codec, header, sequence);
-            arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
-        }
-        self.stream.as_mut()?.reception.measure(now, header.timestamp);
-        self.pass_on(arrival, header, sequence, payload)
+        self.layers.get_mut(usize::from(layer))?.media(now, anchor, codec, header, sequence, payload)
     }
 
-    /// Takes a packet that came again on the retransmission stream (RFC 4588 section 4).
-    pub fn repaired(&mut self, now: Time, header: &Header, payload: &[u8]) -> Option<Packet> {
-        let (original, payload) = payload.split_first_chunk::<2>()?;
-        let reception = &mut self.stream.as_mut()?.reception;
-        let sequence = extend(reception.highest(), u16::from_be_bytes(*original));
-        // What is ahead of the stream itself was never lost: padding that probes the way.
-        if payload.is_empty() || sequence > reception.highest() {
-            return None;
-        }
-        let arrival = reception.arrived(now, sequence);
-        self.pass_on(arrival, header, sequence, payload)
+    /// Takes a packet that came again.
+    pub fn repaired(&mut self, now: Time, layer: u8, header: &Header, payload: &[u8]) -> Option<Packet> {
+        self.layers.get_mut(usize::from(layer))?.repaired(now, header, payload)
     }
 
-    fn begin(&mut self, now: Time, anchor: &Anchor, codec: Codec, header: &Header, sequence: u64) {
-        let next_out = self.stream.as_ref().map_or(1, |stream| stream.renumber.next_out());
-        self.generation += 1;
-        self.stream = Some(Stream {
-            ssrc: header.ssrc,
-            codec,
-            reception: Reception::new(codec.clock_rate(), sequence, header.timestamp, anchor.unix_ns(now)),
-            renumber: Renumber::starting(sequence, next_out),
-            was_muted: false,
-        });
-        if self.kind == MediaKind::Video && self.generation > 1 {
-            self.keyframes.ask(now);
+    pub fn want_keyframe(&mut self, now: Time, layer: u8) {
+        if let Some(layer) = self.layers.get_mut(usize::from(layer)) {
+            layer.keyframes.ask(now);
         }
     }
 
-    fn pass_on(
-        &mut self,
-        arrival: Arrival,
-        header: &Header,
-        sequence: u64,
-        payload: &[u8],
-    ) -> Option<Packet> {
-        let stream = self.stream.as_mut()?;
-        let is_newest = match arrival {
-            Arrival::New => true,
-            Arrival::Late => false,
-            Arrival::Duplicate | Arrival::Jump => return None,
-        };
-        if self.muted {
-            stream.was_muted = true;
-            return None;
-        }
-        if payload.is_empty() {
-            if is_newest {
-                stream.renumber.skip(sequence);
-            }
-            return None;
-        }
-        if std::mem::take(&mut stream.was_muted) {
-            stream.renumber = Renumber::starting(sequence, stream.renumber.next_out());
-        }
-        let starts = stream.codec.starts_here(payload);
-        if starts {
-            self.keyframes.answered();
-        }
-        Some(Packet {
-            track: self.track,
-            encoding: self.generation,
-            codec: stream.codec,
-            sequence: stream.renumber.number(sequence)?,
-            timestamp: header.timestamp,
-            captured_unix_ns: stream.reception.captured(header.timestamp),
-            marker: header.marker,
-            starts,
-            picture: Picture::of(stream.codec, payload),
-            payload: payload.into(),
-        })
+    /// A shard says which layers are watched there, as bits.
+    pub fn watched(&mut self, shard: ShardIndex, layers: u8) {
+        self.watch.set(shard, layers);
+    }
+
+    /// Nobody is there any more.
+    pub fn unwatched(&mut self, shard: ShardIndex) {
+        self.watch.forget(shard);
+    }
+
+    /// The names of the layers to be sent from now on, when that changes.
+    pub fn watch_timeout(&mut self, now: Time) -> Option<Vec<String>> {
+        let layers = self.watch.due(now)?;
+        let names = self.rids.iter().enumerate().filter(|(at, _)| layers & 1 << at != 0);
+        Some(names.map(|(_, rid)| rid.clone()).collect())
     }
 
     #[must_use]
     pub fn wake(&self) -> Time {
-        let lost = if self.takes_nacks() {
-            self.stream.as_ref().map_or(Time::FAR, |stream| stream.reception.wake())
-        } else {
-            Time::FAR
+        let nacks = self.takes_nacks();
+        let layer = |layer: &Layer| {
+            let lost = if nacks { layer.lost_wake() } else { Time::FAR };
+            lost.min(layer.keyframes.wake())
         };
-        lost.min(self.keyframes.wake()).min(self.speech.wake())
+        let layers = self.layers.iter().map(layer).min().unwrap_or(Time::FAR);
+        layers.min(self.speech.wake()).min(self.watch.wake())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::publish;
+    use crate::rtp::HeaderWriter;
 
-    fn at(ms: u64) -> Time {
-        Time::from_nanos((1_000 + ms) * 1_000_000)
+    fn camera() -> Publication {
+        let mut params = publish(MediaKind::Video);
+        params.rids = ["q", "h", "f", "x"].map(str::to_owned).to_vec();
+        params.extensions.extend([(STREAM_ID.to_owned(), 10), (REPAIRED_STREAM_ID.to_owned(), 11)]);
+        Publication::new(TrackId(1), params)
     }
 
-    #[test]
-    fn keyframe_requests_of_many_viewers_become_one_in_half_a_second() {
-        let mut requests = KeyframeRequests::default();
-        let mut sent = Vec::new();
-        for ms in 0..1_200 {
-            requests.ask(at(ms));
-            if requests.take(at(ms)) {
-                sent.push(ms);
-            }
+    fn named(extensions: &[(u8, &str)]) -> Option<u8> {
+        let mut writer = HeaderWriter::new(96, false, 1, 2, 3);
+        for (id, name) in extensions {
+            writer.extension(Some(*id), name.as_bytes());
         }
-        assert_eq!(sent, [0, 500, 1_000]);
+        let packet = writer.finish().to_vec();
+        camera().layer_of(&Header::read(&packet).unwrap(), &packet)
     }
 
     #[test]
-    fn a_request_that_waited_is_dropped_when_a_keyframe_comes() {
-        let mut requests = KeyframeRequests::default();
-        requests.ask(at(0));
-        assert!(requests.take(at(0)));
-        requests.ask(at(100));
-        assert_eq!(requests.wake(), at(500));
-        requests.answered();
-        assert!(!requests.take(at(600)));
+    fn a_layer_is_known_by_its_own_or_its_repaired_name() {
+        assert_eq!(named(&[(10, "q")]), Some(0));
+        assert_eq!(named(&[(4, "Video0"), (10, "f")]), Some(2));
+        assert_eq!(named(&[(11, "h")]), Some(1));
+        assert_eq!(named(&[(10, "other"), (11, "h")]), Some(1));
+        assert_eq!(named(&[(10, "x")]), None, "one too many");
+        assert_eq!(named(&[]), None);
     }
 }

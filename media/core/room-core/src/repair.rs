@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::limits::{Bucket, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
 use crate::link::Link;
 use crate::mapping::Mapping;
+use crate::numbers::Number;
 use crate::packet::Packet;
 use crate::rtp::HeaderWriter;
 use crate::time::Time;
@@ -43,13 +44,14 @@ impl Repair {
     pub(crate) fn again(
         &mut self,
         ssrc: u32,
-        sequence: u64,
+        number: Number,
         packet: &Packet,
         mapping: &Mapping,
         round_trip: Duration,
         link: &mut Link<'_>,
     ) {
         let Some(payload_type) = mapping.rtx_payload_type else { return };
+        let sequence = number.sequence;
         let cost = packet.payload.len() as f64;
         if self.is_recent(link.now, sequence, round_trip) || !self.budget.take(cost, link.now) {
             return;
@@ -69,7 +71,7 @@ impl Repair {
         original.copy_from_slice(&(sequence as u16).to_be_bytes());
         let payload = &mut payload[..packet.payload.len()];
         payload.copy_from_slice(&packet.payload);
-        mapping.patch(packet, payload);
+        mapping.patch(packet, number, payload);
         if !link.srtp.rtp_in_place(ssrc, self.next_sequence, header.len(), out) {
             link.transmit.unclaim();
         }

@@ -46,14 +46,15 @@ impl Shard {
     /// Takes a peer in, and what it publishes with it.
     pub(crate) fn welcome(&mut self, now: Time, peer: Box<Peer>) {
         let (id, room) = (peer.id, peer.room);
-        let published: Vec<_> = peer.publications.iter().map(|one| (one.track, one.kind)).collect();
+        let published: Vec<_> =
+            peer.publications.iter().map(|one| (one.track, one.kind, one.layers.len() as u8)).collect();
         if self.add_peer(now, peer).is_none() {
             // The room closed or failed meanwhile; its name is gone with it.
             self.events.push(Event::PeerGone { peer: id, room: Arc::from(""), reason: Gone::RoomClosed });
             return;
         }
-        for (track, kind) in published {
-            self.add_track(room, track, kind, Origin::Published(id));
+        for (track, kind, layers) in published {
+            self.add_track(room, track, kind, Origin::Published(id), layers);
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::MediaKind;
 use crate::ids::{PeerId, ShardIndex, TrackId};
+use crate::time::Time;
 use crate::track::{Origin, Track};
 
 /// Where a peer is kept in its shard.
@@ -19,6 +20,7 @@ pub struct Room {
     layout: Layout,
     /// Shards, besides this one, with peers of the room.
     elsewhere: Vec<ShardIndex>,
+    pub tell_watched_at: Time,
 }
 
 /// Which track each slot carries, per kind.
@@ -47,6 +49,7 @@ impl Room {
             tracks: HashMap::new(),
             layout: Layout::default(),
             elsewhere: Vec::new(),
+            tell_watched_at: Time::default(),
         }
     }
 
@@ -63,6 +66,12 @@ impl Room {
             );
         }
         changed
+    }
+
+    /// Some track comes in more than one layer.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        self.tracks.values().any(|track| track.ladder.has_choice())
     }
 
     /// The slot that carries `track`.

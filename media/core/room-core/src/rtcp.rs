@@ -41,10 +41,28 @@ pub struct SenderInfo {
 pub enum Packet {
     SenderReport(SenderInfo, Vec<ReportBlock>),
     ReceiverReport(Vec<ReportBlock>),
-    Nack { media_ssrc: u32, lost: Vec<u16> },
-    Pli { media_ssrc: u32 },
-    Fir { media_ssrcs: Vec<u32> },
-    Bye { ssrcs: Vec<u32> },
+    Nack {
+        media_ssrc: u32,
+        lost: Vec<u16>,
+    },
+    Pli {
+        media_ssrc: u32,
+    },
+    Fir {
+        media_ssrcs: Vec<u32>,
+    },
+    /// When each packet of the transport arrived; the body as `arrivals` writes it.
+    TransportWide {
+        media_ssrc: u32,
+        body: Vec<u8>,
+    },
+    /// What the sender of this takes of everything (REMB).
+    ReceiverEstimate {
+        bitrate_bps: u64,
+    },
+    Bye {
+        ssrcs: Vec<u32>,
+    },
 }
 
 /// Reads a compound. What is unknown is passed over; what is cut off ends it.
@@ -92,9 +110,19 @@ fn read_one(kind: u8, count: u8, body: &[u8]) -> Option<Packet> {
             media_ssrc: be32(body, 4)?,
             lost: words(body.get(8..)?).flat_map(lost).collect(),
         }),
+        (TRANSPORT_FEEDBACK, TRANSPORT_WIDE) => {
+            Some(Packet::TransportWide { media_ssrc: be32(body, 4)?, body: body.get(8..)?.to_vec() })
+        }
         (PAYLOAD_FEEDBACK, PLI) => Some(Packet::Pli { media_ssrc: be32(body, 4)? }),
         (PAYLOAD_FEEDBACK, FIR) => {
             Some(Packet::Fir { media_ssrcs: words(body.get(8..)?).step_by(2).collect() })
+        }
+        (PAYLOAD_FEEDBACK, APPLICATION) if body.get(8..12)? == b"REMB" => {
+            let word = be32(body, 12)?;
+            // Six bits of exponent, eighteen of mantissa.
+            let bitrate_bps =
+                u64::from(word & 0x3_ffff).checked_mul(1_u64.checked_shl(word >> 18 & 0x3f)?)?;
+            Some(Packet::ReceiverEstimate { bitrate_bps })
         }
         _ => None,
     }
@@ -309,6 +337,7 @@ mod tests {
         ];
         assert_eq!(compound.bytes(), expected);
         assert_eq!(0x2_625a_u64 << 4, 2_500_000);
+        assert_eq!(read(compound.bytes()), [Packet::ReceiverEstimate { bitrate_bps: 2_500_000 }]);
     }
 
     #[test]

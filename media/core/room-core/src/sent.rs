@@ -11,14 +11,25 @@ pub(crate) struct Sent {
     seen: u64,
     pub(crate) timestamp: u32,
     pub(crate) at: Option<Time>,
+    pub(crate) captured_unix_ns: i64,
     pub(crate) picture_id: u16,
     pub(crate) tl0: u8,
+    pub(crate) key: u8,
 }
 
 impl Sent {
     /// Nothing yet; `first` is the number to begin with.
     pub(crate) fn nothing(first: u64) -> Sent {
-        Sent { next_sequence: first, seen: 0, timestamp: 0, at: None, picture_id: 0, tl0: 0 }
+        Sent {
+            next_sequence: first,
+            seen: 0,
+            timestamp: 0,
+            at: None,
+            captured_unix_ns: 0,
+            picture_id: 0,
+            tl0: 0,
+            key: 0,
+        }
     }
 
     /// Marks a number as used; false when it already is, or is too old to tell.

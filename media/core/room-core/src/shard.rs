@@ -199,6 +199,9 @@ impl Shard {
             Effect::TrackStarted(track, kind) => {
                 self.events.push(Event::TrackStarted { track, peer: id, kind });
             }
+            Effect::LayersWanted { mid, rids } => {
+                self.events.push(Event::LayersWanted { peer: id, mid, rids });
+            }
             Effect::Speaking(track, speaking) => self.events.push(Event::Speaking { track, speaking }),
             Effect::Refresh(slot) => self.refresh_slot(now, place, slot),
             Effect::Lost(slot, lost) => self.repair_slot(now, place, slot, &lost),
@@ -343,5 +346,17 @@ mod tests;
 mod standing_tests;
 
 #[cfg(test)]
+#[path = "layers_tests.rs"]
+mod layers_tests;
+
+#[cfg(test)]
 #[path = "lifecycle_tests.rs"]
 mod lifecycle_tests;
+
+#[cfg(test)]
+#[path = "layers_h264_tests.rs"]
+mod layers_h264_tests;
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod transport_tests;

@@ -8,15 +8,19 @@
 //! ```
 //!
 //! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
-//! track changes, and no sequence number is sent twice (a nonce must never meet two contents).
+//! track, or the layer, changes, and no sequence number is sent twice (a nonce must never meet two contents).
+
+mod selection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::{Codec, MediaKind};
+use crate::codec::MediaKind;
 use crate::ids::TrackId;
+use crate::layers::{Choice, EVERY};
 use crate::link::Link;
-use crate::mapping::{Edge, Mapping};
+use crate::mapping::{Edge, Mapping, clock_by_capture};
+use crate::numbers::Number;
 use crate::packet::Packet;
 use crate::params::{ABSOLUTE_SEND_TIME, MID, SlotParams};
 use crate::repair::Repair;
@@ -31,8 +35,6 @@ const REPORT_EVERY: Duration = Duration::from_millis(1_500);
 /// A viewer who catches up gets this many packets at a time.
 const BURST: u64 = 10;
 const SPACING: Duration = Duration::from_millis(5);
-/// How often one slot may ask for a keyframe.
-const ASK_EVERY: Duration = Duration::from_millis(500);
 /// A viewer's first group waits this long: Firefox drops what comes in the first milliseconds after the handshake,
 /// and with a piece of the keyframe the whole group.
 const SETTLE: Duration = Duration::from_millis(40);
@@ -43,7 +45,15 @@ const NAMED_PACKETS: u32 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     Nothing,
-    Keyframe,
+    /// Of this layer.
+    Keyframe(u8),
+}
+
+/// Which of the two tracks, or layers, that a slot knows a packet is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Current,
+    Previous,
 }
 
 #[derive(Debug)]
@@ -53,7 +63,9 @@ pub struct Slot {
     params: SlotParams,
     mid_id: Option<u8>,
     time_id: Option<u8>,
-    paused: bool,
+    /// How high it is shown, in pixels; nothing is sent while that is zero.
+    shown: u32,
+    chosen: Option<Choice>,
     /// What it carried was given up as too late: it goes on where the track starts again.
     skipping: Option<TrackId>,
     current: Option<Mapping>,
@@ -85,7 +97,8 @@ impl Slot {
             index: params.index,
             mid_id: params.extensions.get(MID).copied(),
             time_id: params.extensions.get(ABSOLUTE_SEND_TIME).copied(),
-            paused: false,
+            shown: u32::MAX,
+            chosen: None,
             skipping: None,
             current: None,
             previous: None,
@@ -109,16 +122,6 @@ impl Slot {
     #[must_use]
     pub fn rtx_ssrc(&self) -> Option<u32> {
         self.params.rtx_ssrc
-    }
-
-    /// Nothing is sent until `resume`.
-    pub fn pause(&mut self) {
-        self.paused = true;
-        self.interrupt();
-    }
-
-    pub fn resume(&mut self) {
-        self.paused = false;
     }
 
     /// What comes next joins anew; what was sent can still be asked for.
@@ -151,35 +154,26 @@ impl Slot {
         self.catching_up.map_or(Time::FAR, |catch_up| catch_up.at)
     }
 
-    fn carries(&self, track: TrackId) -> bool {
-        self.current.as_ref().is_some_and(|mapping| mapping.track == track)
-    }
-
-    fn codecs(&self) -> impl Iterator<Item = Codec> {
-        // H.264 costs the viewer less where it has both.
-        let h264 = self.params.codecs.iter().map(|codec| codec.name).filter(|name| *name == Codec::H264);
-        h264.chain(self.params.codecs.iter().map(|codec| codec.name).filter(|name| *name != Codec::H264))
-    }
-
     /// Joins `track` if it does not carry it yet.
     pub fn join(&mut self, now: Time, track: &Track) -> Need {
-        if self.paused || self.kind == MediaKind::Audio || self.carries(track.id) {
+        if self.shown == 0 || self.kind == MediaKind::Audio || self.is_on(track) {
             return Need::Nothing;
         }
         if track.is_injected() {
             self.start_group(now, track);
             return Need::Nothing;
         }
-        self.ask(now)
+        self.ask(now, track)
     }
 
     /// The viewer's decoder lost its way.
     pub fn refresh(&mut self, now: Time, track: &Track) -> Need {
-        if self.paused || self.kind == MediaKind::Audio {
+        if self.shown == 0 || self.kind == MediaKind::Audio {
             return Need::Nothing;
         }
         if !track.is_injected() {
-            return Need::Keyframe;
+            let carried = self.carried(track.id).and_then(|carried| track.encoding(carried));
+            return Need::Keyframe(carried.map_or_else(|| self.wanted_layer(track), |carried| carried.layer));
         }
         if self.catching_up.is_none() && self.restarts.may(now) {
             self.start_group(now, track);
@@ -187,17 +181,9 @@ impl Slot {
         Need::Nothing
     }
 
-    fn ask(&mut self, now: Time) -> Need {
-        if self.asked.is_some_and(|at| now.since(at) < ASK_EVERY) {
-            return Need::Nothing;
-        }
-        self.asked = Some(now);
-        Need::Keyframe
-    }
-
     /// Begins at the current group of pictures; `catch_up` sends it.
     fn start_group(&mut self, now: Time, track: &Track) {
-        let Some(encoding) = track.choose(self.codecs()) else { return };
+        let Some(encoding) = self.wanted(track) else { return };
         let group = encoding.history.group();
         let first = group.and_then(|group| encoding.history.get(group));
         if let (Some(first), Some(edge)) = (first, encoding.history.last())
@@ -214,8 +200,12 @@ impl Slot {
             return false;
         };
         let kept = self.current.as_ref().or(self.previous.as_ref());
-        let same_clock = kept.filter(|mapping| mapping.track == first.track && track.is_injected());
-        let mapping = Mapping::begin(codec, first, edge, &self.sent, same_clock, now);
+        let kept = kept.filter(|mapping| mapping.track == first.track);
+        let clock = kept.and_then(|mapping| match track.is_injected() {
+            true => Some(mapping.clock()),
+            false => clock_by_capture(&self.sent, first, now),
+        });
+        let mapping = Mapping::begin(codec, first, edge, &self.sent, clock, now);
         if let Some(before) = self.current.replace(mapping) {
             self.previous = Some(before);
         }
@@ -226,16 +216,20 @@ impl Slot {
 
     /// Takes a packet as it comes in.
     pub fn live(&mut self, packet: &Arc<Packet>, padding: &[u8], track: &Track, link: &mut Link<'_>) -> Need {
-        if self.paused {
+        if self.shown == 0 {
             return Need::Nothing;
         }
         if self.current.as_ref().is_some_and(|mapping| mapping.is_of(packet)) {
             if self.catching_up.is_none() {
-                self.send(packet, padding, link);
+                self.forward(packet, padding, link);
             }
             return Need::Nothing;
         }
-        if track.choose(self.codecs()).is_none_or(|wanted| wanted.id != packet.encoding) {
+        if let Some(number) = self.late(packet) {
+            self.send((Of::Previous, number), packet, padding, link);
+            return Need::Nothing;
+        }
+        if self.wanted(track).is_none_or(|wanted| wanted.id != packet.encoding) {
             return Need::Nothing;
         }
         let settling =
@@ -243,7 +237,7 @@ impl Slot {
         if packet.starts && !settling {
             self.catching_up = None;
             if self.map(link.now, packet, Edge::live(packet), track) {
-                self.send(packet, padding, link);
+                self.forward(packet, padding, link);
             }
             return Need::Nothing;
         }
@@ -251,6 +245,16 @@ impl Slot {
             return Need::Nothing;
         }
         self.join(link.now, track)
+    }
+
+    /// Sends a packet of the current mapping, unless its temporal layer is too high.
+    fn forward(&mut self, packet: &Packet, padding: &[u8], link: &mut Link<'_>) {
+        let most =
+            self.chosen.filter(|choice| choice.layer == packet.layer).map_or(EVERY, |choice| choice.temporal);
+        let number = self.current.as_mut().and_then(|mapping| mapping.admit(packet, most));
+        if let Some(number) = number {
+            self.send((Of::Current, number), packet, padding, link);
+        }
     }
 
     /// Sends the next packets of the group that the slot joined in its middle.
@@ -276,7 +280,7 @@ impl Slot {
         let end = history.end().min(cursor + BURST);
         let mut burst = (cursor..end).filter_map(|sequence| history.get(sequence));
         for packet in burst.clone() {
-            self.send(packet, &[], link);
+            self.forward(packet, &[], link);
         }
         if let Some(last) = burst.next_back() {
             self.report_due(last, link);
@@ -286,9 +290,13 @@ impl Slot {
     }
 
     /// Encrypts the packet straight into the arena; `padding` is as RFC 3550 section 5.1 has it.
-    fn send(&mut self, packet: &Packet, padding: &[u8], link: &mut Link<'_>) {
-        let Some(mapping) = &self.current else { return };
-        let Some(sequence) = mapping.sequence(packet.sequence) else { return };
+    fn send(&mut self, (of, number): (Of, Number), packet: &Packet, padding: &[u8], link: &mut Link<'_>) {
+        let mapping = match of {
+            Of::Current => &self.current,
+            Of::Previous => &self.previous,
+        };
+        let Some(mapping) = mapping else { return };
+        let sequence = number.sequence;
         if !self.sent.take(sequence) {
             return;
         }
@@ -312,12 +320,12 @@ impl Slot {
         let length = end + padding.len() + link.srtp.rtp_overhead();
         let out = link.transmit.claim(link.to, length);
         out[..header.len()].copy_from_slice(header);
-        let sealed = if mapping.leaves_payload(packet) {
+        let sealed = if mapping.leaves_payload(packet, number) {
             link.srtp.rtp(self.params.ssrc, sequence, header.len(), [&packet.payload, padding], out)
         } else {
             let payload = &mut out[header.len()..end];
             payload.copy_from_slice(&packet.payload);
-            mapping.patch(packet, payload);
+            mapping.patch(packet, number, payload);
             out[end..end + padding.len()].copy_from_slice(padding);
             link.srtp.rtp_in_place(self.params.ssrc, sequence, header.len(), out)
         };
@@ -325,7 +333,7 @@ impl Slot {
             link.transmit.unclaim();
             return;
         }
-        mapping.note(packet, timestamp, link.now, &mut self.sent);
+        mapping.note(packet, number, timestamp, link.now, &mut self.sent);
         self.count(packet.payload.len(), length, link);
     }
 
@@ -378,9 +386,10 @@ impl Slot {
                 continue;
             };
             let encoding = tracks(mapping.track).and_then(|track| track.encoding(mapping.encoding));
-            let packet = encoding.and_then(|encoding| encoding.history.get(mapping.origin(sequence)));
+            let Some((origin, number)) = mapping.origin(sequence) else { continue };
+            let packet = encoding.and_then(|encoding| encoding.history.get(origin));
             if let Some(packet) = packet.filter(|_| sequence < self.sent.next_sequence) {
-                self.repair.again(ssrc, sequence, packet, mapping, round_trip, link);
+                self.repair.again(ssrc, number, packet, mapping, round_trip, link);
             }
         }
     }

@@ -238,6 +238,7 @@ impl Lane {
             self.paced.push_back(Packet {
                 track,
                 encoding: self.codec as u32,
+                layer: 0,
                 codec: self.codec,
                 // Given when the packet leaves: what a flush drops must leave no gap.
                 sequence: 0,

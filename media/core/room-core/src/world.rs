@@ -151,7 +151,7 @@ impl World {
         number
     }
 
-    fn join_as(
+    pub fn join_as(
         &mut self,
         slots: Vec<SlotParams>,
         publishes: Vec<PublishParams>,
@@ -166,6 +166,12 @@ impl World {
         self.clients.push(client);
         self.send(number, self.clients[number].check());
         number
+    }
+
+    /// The wall clock, as sender reports tell it.
+    #[must_use]
+    pub fn ntp(&self) -> u64 {
+        self.anchor.ntp(self.now)
     }
 
     /// A datagram from a client to the server.

@@ -1,0 +1,246 @@
+//! One layer of something that a peer publishes: its stream, and what viewers want of it.
+//!
+//! Invariant: encoding numbers are never used again within a track, whatever its layers do.
+
+use std::time::Duration;
+
+use crate::codec::{Codec, MediaKind};
+use crate::ids::TrackId;
+use crate::packet::{Packet, Picture};
+use crate::reception::{Arrival, Reception, Renumber};
+use crate::replay::extend;
+use crate::rtp::Header;
+use crate::time::{Anchor, Time};
+
+const KEYFRAME_EVERY: Duration = Duration::from_millis(500);
+/// More than a publication has layers.
+const NUMBERS: u32 = 4;
+
+#[derive(Debug)]
+pub struct Layer {
+    track: TrackId,
+    index: u8,
+    muted: bool,
+    stream: Option<Stream>,
+    generation: u32,
+    pub keyframes: KeyframeRequests,
+}
+
+#[derive(Debug)]
+struct Stream {
+    ssrc: u32,
+    codec: Codec,
+    reception: Reception,
+    renumber: Renumber,
+    was_muted: bool,
+}
+
+/// Requests of all viewers merged into one, at most one within `KEYFRAME_EVERY`.
+#[derive(Debug, Default)]
+pub struct KeyframeRequests {
+    last: Option<Time>,
+    due: Option<Time>,
+}
+
+impl KeyframeRequests {
+    pub fn ask(&mut self, now: Time) {
+        let earliest = self.last.map_or(now, |last| last.plus(KEYFRAME_EVERY).max(now));
+        self.due.get_or_insert(earliest);
+    }
+
+    /// A keyframe begins: whoever waited has it.
+    pub fn answered(&mut self) {
+        self.due = None;
+    }
+
+    /// Whether to send a request now.
+    pub fn take(&mut self, now: Time) -> bool {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        if is_due {
+            self.due = None;
+            self.last = Some(now);
+        }
+        is_due
+    }
+
+    #[must_use]
+    pub fn wake(&self) -> Time {
+        self.due.unwrap_or(Time::FAR)
+    }
+}
+
+impl Layer {
+    #[must_use]
+    pub fn new(track: TrackId, index: u8) -> Layer {
+        Layer {
+            track,
+            index,
+            muted: false,
+            stream: None,
+            generation: 0,
+            keyframes: KeyframeRequests::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn ssrc(&self) -> Option<u32> {
+        self.stream.as_ref().map(|stream| stream.ssrc)
+    }
+
+    #[must_use]
+    pub fn reception(&mut self) -> Option<(u32, &mut Reception)> {
+        self.stream.as_mut().map(|stream| (stream.ssrc, &mut stream.reception))
+    }
+
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.stream.as_ref().map_or(0, |stream| stream.reception.lost())
+    }
+
+    pub fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    /// What comes from now on is passed on; video needs a keyframe to begin with.
+    pub fn unmute(&mut self, now: Time, kind: MediaKind) {
+        if std::mem::take(&mut self.muted) && kind == MediaKind::Video {
+            self.keyframes.ask(now);
+        }
+    }
+
+    /// Takes a packet of the stream itself; `sequence` is its index with the rollover counter.
+    pub fn media(
+        &mut self,
+        now: Time,
+        anchor: &Anchor,
+        codec: Codec,
+        header: &Header,
+        sequence: u64,
+        payload: &[u8],
+    ) -> Option<Packet> {
+        let is_same =
+            self.stream.as_ref().is_some_and(|stream| stream.ssrc == header.ssrc && stream.codec == codec);
+        if !is_same {
+            self.begin(now, anchor, codec, header, sequence);
+        }
+        let mut arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
+        if arrival == Arrival::Jump {
+            self.begin(now, anchor, codec, header, sequence);
+            arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
+        }
+        self.stream.as_mut()?.reception.measure(now, header.timestamp);
+        self.pass_on(arrival, header, sequence, payload)
+    }
+
+    /// Takes a packet that came again on the retransmission stream (RFC 4588 section 4). Before the stream itself
+    /// came there is nothing to repair: browsers probe the way with padding there.
+    pub fn repaired(&mut self, now: Time, header: &Header, payload: &[u8]) -> Option<Packet> {
+        let (original, payload) = payload.split_first_chunk::<2>()?;
+        let reception = &mut self.stream.as_mut()?.reception;
+        let sequence = extend(reception.highest(), u16::from_be_bytes(*original));
+        // What is ahead of the stream itself was never lost: padding that probes the way.
+        if payload.is_empty() || sequence > reception.highest() {
+            return None;
+        }
+        let arrival = reception.arrived(now, sequence);
+        self.pass_on(arrival, header, sequence, payload)
+    }
+
+    fn begin(&mut self, now: Time, anchor: &Anchor, codec: Codec, header: &Header, sequence: u64) {
+        let next_out = self.stream.as_ref().map_or(1, |stream| stream.renumber.next_out());
+        self.generation += 1;
+        self.stream = Some(Stream {
+            ssrc: header.ssrc,
+            codec,
+            reception: Reception::new(codec.clock_rate(), sequence, header.timestamp, anchor.unix_ns(now)),
+            renumber: Renumber::starting(sequence, next_out),
+            was_muted: false,
+        });
+        if codec.kind() == MediaKind::Video && self.generation > 1 {
+            self.keyframes.ask(now);
+        }
+    }
+
+    fn pass_on(
+        &mut self,
+        arrival: Arrival,
+        header: &Header,
+        sequence: u64,
+        payload: &[u8],
+    ) -> Option<Packet> {
+        let stream = self.stream.as_mut()?;
+        let is_newest = match arrival {
+            Arrival::New => true,
+            Arrival::Late => false,
+            Arrival::Duplicate | Arrival::Jump => return None,
+        };
+        if self.muted {
+            stream.was_muted = true;
+            return None;
+        }
+        if payload.is_empty() {
+            if is_newest {
+                stream.renumber.skip(sequence);
+            }
+            return None;
+        }
+        if std::mem::take(&mut stream.was_muted) {
+            stream.renumber = Renumber::starting(sequence, stream.renumber.next_out());
+        }
+        let starts = stream.codec.starts_here(payload);
+        if starts {
+            self.keyframes.answered();
+        }
+        Some(Packet {
+            track: self.track,
+            encoding: self.generation * NUMBERS + u32::from(self.index),
+            layer: self.index,
+            codec: stream.codec,
+            sequence: stream.renumber.number(sequence)?,
+            timestamp: header.timestamp,
+            captured_unix_ns: stream.reception.captured(header.timestamp),
+            marker: header.marker,
+            starts,
+            picture: Picture::of(stream.codec, payload),
+            payload: payload.into(),
+        })
+    }
+
+    #[must_use]
+    pub fn lost_wake(&self) -> Time {
+        self.stream.as_ref().map_or(Time::FAR, |stream| stream.reception.wake())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time::from_nanos((1_000 + ms) * 1_000_000)
+    }
+
+    #[test]
+    fn keyframe_requests_of_many_viewers_become_one_in_half_a_second() {
+        let mut requests = KeyframeRequests::default();
+        let mut sent = Vec::new();
+        for ms in 0..1_200 {
+            requests.ask(at(ms));
+            if requests.take(at(ms)) {
+                sent.push(ms);
+            }
+        }
+        assert_eq!(sent, [0, 500, 1_000]);
+    }
+
+    #[test]
+    fn a_request_that_waited_is_dropped_when_a_keyframe_comes() {
+        let mut requests = KeyframeRequests::default();
+        requests.ask(at(0));
+        assert!(requests.take(at(0)));
+        requests.ask(at(100));
+        assert_eq!(requests.wake(), at(500));
+        requests.answered();
+        assert!(!requests.take(at(600)));
+    }
+}
