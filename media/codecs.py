@@ -17,6 +17,9 @@ from media.sdp import Direction, MediaLine, NegotiationRefused, RtpMap, Section,
 MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+TRANSPORT_SEQUENCE: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+STREAM_ID: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_STREAM_ID: Final = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
 MAX_EXTENSIONS: Final = 32
 
@@ -80,15 +83,15 @@ def _answerable(
     section = Section((), MediaLine(kind, 9, "", formats), attributes)
     offered = _offered(section)
     if kind is Kind.AUDIO:
-        return (_opus(section, offered),)
+        return (_opus(section, offered, ours),)
     vp8 = next(
         (pt for pt, codec in offered.items() if codec.name == "vp8" and codec.clock_rate == 90_000), None
     )
     if vp8 is None:
         raise NegotiationRefused("codec_missing", "a video section without VP8")
-    chosen = [_video(section, offered, Codec.VP8, vp8)]
+    chosen = [_video(section, offered, Codec.VP8, vp8, ours)]
     if ours.sends and (h264 := _constrained_baseline(section, offered)) is not None:
-        chosen.append(_video(section, offered, Codec.H264, h264))
+        chosen.append(_video(section, offered, Codec.H264, h264, ours))
     return tuple(chosen)
 
 
@@ -98,6 +101,10 @@ def extensions(section: Section, kind: Kind, ours: Direction) -> tuple[tuple[int
     Only ids of one-byte headers (RFC 8285 section 4.2), and only those that the offer allows this way.
     """
     wanted = {MID, ABS_SEND_TIME} | ({AUDIO_LEVEL} if kind is Kind.AUDIO else set())
+    if kind is Kind.VIDEO and ours.receives and section.has("simulcast"):
+        wanted |= {STREAM_ID, REPAIRED_STREAM_ID}
+    if ours.receives and any("transport-cc" in value for value in section.values("rtcp-fb")):
+        wanted.add(TRANSPORT_SEQUENCE)
     offered = section.extmaps()
     if len(offered) > MAX_EXTENSIONS:
         raise NegotiationRefused("too_many_extensions", f"more than {MAX_EXTENSIONS} in a section")
@@ -126,17 +133,19 @@ def _offered(section: Section) -> dict[int, RtpMap]:
     return {pt: maps[pt] for pt in listed if pt is not None and pt in maps and not 64 <= pt <= 95}
 
 
-def _opus(section: Section, offered: Mapping[int, RtpMap]) -> CodecParams:
+def _opus(section: Section, offered: Mapping[int, RtpMap], ours: Direction) -> CodecParams:
     wanted = RtpMap("opus", 48_000, 2)
     pt = next((pt for pt, codec in offered.items() if codec == wanted), None)
     if pt is None:
         raise NegotiationRefused("codec_missing", "an audio section without Opus")
     stereo = ";stereo=1;sprop-stereo=1" if section.fmtp(pt).get("stereo") == "1" else ""
-    feedback = tuple(sorted(section.feedback(pt) & _AUDIO_FEEDBACK))
+    feedback = _feedback(section, pt, ours, _AUDIO_FEEDBACK)
     return CodecParams(Codec.OPUS, pt, None, 48_000, 2, feedback, f"minptime=10;useinbandfec=1{stereo}")
 
 
-def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int) -> CodecParams:
+def _video(
+    section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int, ours: Direction
+) -> CodecParams:
     rtx = next(
         (
             candidate
@@ -145,12 +154,18 @@ def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: in
         ),
         None,
     )
-    feedback = tuple(sorted(section.feedback(pt) & _VIDEO_FEEDBACK))
+    feedback = _feedback(section, pt, ours, _VIDEO_FEEDBACK)
     fmtp = ""
     if codec is Codec.H264:
         level = section.fmtp(pt)["profile-level-id"].lower()
         fmtp = f"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={level}"
     return CodecParams(codec, pt, rtx, 90_000, 1, feedback, fmtp)
+
+
+def _feedback(section: Section, pt: int, ours: Direction, known: frozenset[str]) -> tuple[str, ...]:
+    """Who sends to us hears when each packet arrived; nobody tells us that yet."""
+    wanted = known | {"transport-cc"} if ours.receives else known
+    return tuple(sorted(section.feedback(pt) & wanted))
 
 
 def _constrained_baseline(section: Section, offered: Mapping[int, RtpMap]) -> int | None:

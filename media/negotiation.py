@@ -81,7 +81,10 @@ class SlotParams:
 
 @dataclass(frozen=True, slots=True)
 class PublishParams:
-    """Something the peer publishes; `ssrcs` as signalled, retransmission sources last, often none."""
+    """Something the peer publishes; `ssrcs` as signalled, retransmission sources last, often none.
+
+    `rids` name its layers, none for one that has none.
+    """
 
     kind: Kind
     mid: str
@@ -152,7 +155,9 @@ def answer(offer: Offer, local: LocalDescription, publishing: Publishing) -> Neg
             ssrc, rtx_ssrc = next_source(), next_source() if repaired else None
             slots.append(SlotParams(section.kind, index, section.mid, ssrc, rtx_ssrc, section.codecs, ids))
         elif section.role is Role.PUBLISH and publishing is Publishing.ALLOWED:
-            publishes.append(PublishParams(section.kind, section.mid, section.codecs, section.ssrcs, (), ids))
+            publishes.append(
+                PublishParams(section.kind, section.mid, section.codecs, section.ssrcs, section.rids, ids)
+            )
     text = _answer_text(offer, local, slots, publishes)
     return Negotiated(text, local.ice_ufrag, local.ice_pwd, offer.transport, tuple(slots), tuple(publishes))
 
@@ -195,8 +200,10 @@ def _answer_text(
         lines += _candidate_lines(local)
         if section.mid in slot_of:
             lines += ["a=sendonly", *_source_lines(slot_of[section.mid])]
+        elif section.mid in published:
+            lines += ["a=recvonly", *_layer_lines(section.rids)]
         else:
-            lines.append("a=recvonly" if section.mid in published else "a=inactive")
+            lines.append("a=inactive")
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -246,6 +253,13 @@ def _source_lines(slot: SlotParams) -> list[str]:
     return lines + [
         f"a=ssrc:{ssrc} cname:{stream}" for ssrc in (slot.ssrc, slot.rtx_ssrc) if ssrc is not None
     ]
+
+
+def _layer_lines(rids: tuple[str, ...]) -> list[str]:
+    """All layers are taken (RFC 8853 section 5.3), under the restrictions that the peer gave itself."""
+    if not rids:
+        return []
+    return [*(f"a=rid:{rid} recv" for rid in rids), f"a=simulcast:recv {';'.join(rids)}"]
 
 
 def _candidate_lines(local: LocalDescription) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from media import codecs
+from media import codecs, simulcast
 from media.codecs import CodecParams, Kind
 from media.sdp import Description, Direction, MediaLine, NegotiationRefused, Section, TextLimits, parse
 
@@ -54,7 +54,10 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OfferedSection:
-    """One m-line as it will be answered; `extensions` are (id, answered direction or None, URI)."""
+    """One m-line as it will be answered; `extensions` are (id, answered direction or None, URI).
+
+    `rids` name the layers that it sends, none for one without layers.
+    """
 
     role: Role
     media: MediaLine
@@ -63,6 +66,7 @@ class OfferedSection:
     codecs: tuple[CodecParams, ...] = ()
     extensions: tuple[tuple[int, str | None, str], ...] = ()
     ssrcs: tuple[int, ...] = ()
+    rids: tuple[str, ...] = ()
     reduced_size_rtcp: bool = False
 
 
@@ -78,7 +82,8 @@ def read_offer(sdp: str, limits: Limits) -> Offer:
     Raise `NegotiationRefused` with a code of `media.sdp.parse`, or `no_media`, `bundle_required`,
     `mid_invalid`, `rtcp_mux_required`, `codec_missing`, `too_many_slots`, `too_many_publishes`,
     `too_many_candidates`, `too_many_extensions`, `too_many_fingerprints`, `too_many_ssrcs`, `ice_invalid`,
-    `ice_lite_unsupported`, `fingerprint_missing`, `setup_unsupported`.
+    `ice_lite_unsupported`, `fingerprint_missing`, `setup_unsupported`, `simulcast_invalid`,
+    `too_many_layers`.
     """
     description = parse(sdp, limits.text)
     _check_counts(description, limits)
@@ -122,14 +127,18 @@ def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> Off
     kind = Kind(media.kind)
     role = _role(section.direction() or session.direction() or Direction.SENDRECV)
     ours = Direction.SENDONLY if role is Role.SLOT else Direction.RECVONLY
+    extensions = codecs.extensions(section, kind, ours)
+    named = {uri for _, _, uri in extensions}
+    layered = role is Role.PUBLISH and kind is Kind.VIDEO and codecs.STREAM_ID in named
     return OfferedSection(
         role,
         media,
         mid,
         kind,
         codecs.answerable(section, kind, ours),
-        codecs.extensions(section, kind, ours),
+        extensions,
         section.ssrcs(),
+        simulcast.layers(section) if layered else (),
         section.has("rtcp-rsize"),
     )
 

@@ -8,7 +8,15 @@ import re
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from media.codecs import ABS_SEND_TIME, AUDIO_LEVEL, MID, is_constrained_baseline
+from media.codecs import (
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    MID,
+    REPAIRED_STREAM_ID,
+    STREAM_ID,
+    TRANSPORT_SEQUENCE,
+    is_constrained_baseline,
+)
 from media.negotiation import (
     Candidate,
     Kind,
@@ -110,8 +118,21 @@ def test_video_slots_have_vp8_with_retransmission_and_h264_where_offered(name: s
 @pytest.mark.parametrize("name", NAMES)
 def test_only_feedback_that_the_core_acts_on_is_answered(name: str) -> None:
     text = negotiate(offer(name)).answer_sdp
-    assert set(re.findall(r"a=rtcp-fb:\d+ (.*)\r", text)) <= {"nack", "nack pli", "ccm fir", "goog-remb"}
-    assert set(re.findall(r"a=extmap:\S+ (.*)\r", text)) <= {MID, ABS_SEND_TIME, AUDIO_LEVEL}
+    extensions = {MID, ABS_SEND_TIME, AUDIO_LEVEL, STREAM_ID, REPAIRED_STREAM_ID, TRANSPORT_SEQUENCE}
+    feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"}
+    assert set(re.findall(r"a=rtcp-fb:\d+ (.*)\r", text)) <= feedback
+    assert set(re.findall(r"a=extmap:\S+ (.*)\r", text)) <= extensions
+
+
+@pytest.mark.parametrize("name", ["chromium-host-simulcast", "firefox-host"])
+def test_only_what_is_published_is_numbered_across_the_transport(name: str) -> None:
+    negotiated = negotiate(offer(name))
+    video = negotiated.publishes[1]
+    assert TRANSPORT_SEQUENCE in video.extensions
+    assert "transport-cc" in video.codecs[0].feedback
+    for slot in negotiated.slots:
+        assert TRANSPORT_SEQUENCE not in slot.extensions
+        assert "transport-cc" not in slot.codecs[0].feedback
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -134,7 +155,7 @@ def test_the_core_is_told_the_same_in_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_a_host_publishes_opus_and_vp8_without_layers(name: str) -> None:
+def test_a_host_publishes_opus_and_vp8_in_the_layers_that_it_offers(name: str) -> None:
     negotiated = negotiate(offer(name))
     assert [(one.kind, [codec.name for codec in one.codecs]) for one in negotiated.publishes] == [
         (Kind.AUDIO, ["opus"]),
@@ -143,8 +164,8 @@ def test_a_host_publishes_opus_and_vp8_without_layers(name: str) -> None:
     for one in negotiated.publishes:
         section = next(s for s in sections(negotiated.answer_sdp) if s.mid() == one.mid)
         assert section.direction() is Direction.RECVONLY
-        assert not section.has("rid")
-        assert not section.has("simulcast")
+        layers = "q;h;f" if name.endswith("simulcast") and one.kind is Kind.VIDEO else None
+        assert section.value("simulcast") == (layers and f"recv {layers}")
         assert not section.has("ssrc")
         assert "useinbandfec=1" in negotiated.answer_sdp
 

@@ -105,13 +105,13 @@ def test_a_viewer_gets_eight_slots_paired_by_stream(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("layers", [False, True])
-def test_a_host_sends_one_layer_of_each(tab: Tab, layers: bool) -> None:
+def test_a_host_sends_the_layers_that_it_offers(tab: Tab, layers: bool) -> None:
     taken = negotiated_by(tab, Publishing.ALLOWED, publish=True, layers=layers)
     assert [(kind, direction) for _, kind, direction in taken["sections"][8:]] == [
         ("audio", "sendonly"),
         ("video", "sendonly"),
     ]
-    assert taken["active"] == [1, 1]
+    assert taken["active"] == [1, 2 if layers else 1]
 
 
 def test_who_may_not_publish_receives_all_the_same(tab: Tab) -> None:

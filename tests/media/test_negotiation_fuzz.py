@@ -18,7 +18,7 @@ PIECES = (
     "", " ", ":", "=", "/", ";", "\r", "\n", "\x00", "\ud800", "é", "٣", "-1", "0", "65536", "9" * 20,
     "a=", "m=", "a=mid:0", "a=group:BUNDLE", "a=fmtp:96 apt=97", "a=rtpmap:97 rtx/90000",
     "a=ssrc-group:FID 1 1", "a=extmap:1/sideways urn:x", "m=audio 9 UDP/TLS/RTP/SAVPF 0", "recvonly",
-    "profile-level-id=",
+    "profile-level-id=", "a=simulcast:send q;h;f", "a=rid:q send", "~", ",",
 )  # fmt: skip
 
 
