@@ -24,6 +24,7 @@ EVENTS: dict[type[Any], str] = {
     Position: "playback.position",
     notices.TimelineView: "playback.timeline",
     notices.SessionStateChanged: "session.state",
+    notices.LayersWanted: "media.layers",
     notices.SeatMoved: "seat.moved",
     notices.SeatRemoved: "seat.removed",
 }

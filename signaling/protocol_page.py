@@ -31,6 +31,9 @@ The server refuses unknown fields in requests.
    programme, slots from 1 are the stage; `stage.changed` says who is in which. There is no renegotiation:
    to begin publishing, or after ICE failed, send a new offer from a new peer connection, which replaces the
    one before. Candidates stand in the SDP (the server answers with all of its own); there is no trickle.
+   A camera may be sent in up to three layers (`a=simulcast:send`, RFC 8853).
+5. Say with `media.view` how high each video slot is shown: it decides which layer comes. Who sends layers
+   hears in `media.layers` which of them somebody watches.
 
 When the socket closes, repeat from step 1 with the same `device_key`, **unless** `seat.moved` or
 `seat.removed` came before: the seat is then elsewhere or gone, and the client stays closed until its person

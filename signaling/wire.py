@@ -343,6 +343,16 @@ class SessionStateChanged(Wire):
     started_at: Instant | None
 
 
+class MediaLayers(Wire):
+    """The layers, by RTP stream id, of what the reader sends as `mid` that somebody watches: others may rest.
+
+    Counts for the peer of the latest `media.offer`, whose layers are all sent to begin with.
+    """
+
+    mid: str
+    rids: tuple[str, ...]
+
+
 class SeatMoved(Wire):
     """The seat went to another connection; this one closes and must not come back by itself."""
 

@@ -133,6 +133,12 @@ class SessionStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersWanted:
+    mid: str
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SeatMoved:
     device: str
     at: datetime
@@ -157,6 +163,7 @@ Notice = (
     | Position
     | TimelineView
     | SessionStateChanged
+    | LayersWanted
     | SeatMoved
     | SeatRemoved
 )

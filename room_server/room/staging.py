@@ -14,6 +14,7 @@ from media.engine import (
     EngineEvent,
     EngineRefused,
     Kind,
+    LayersWanted,
     Muting,
     NegotiationRefused,
     PeerGone,
@@ -27,7 +28,7 @@ from room_server.access import store as access_store
 from room_server.access.rules import Admission, Link
 from room_server.errors import Refused
 from room_server.ids import PersonId
-from room_server.room import store
+from room_server.room import notices, store
 from room_server.room.live import Room
 from room_server.room.permissions import Action, is_team, require, require_over
 from room_server.room.ports import Ports
@@ -72,7 +73,7 @@ class Staging:
         self._ports.media.set_view(peer, slot, max_height)
 
     def media_event(self, event: EngineEvent) -> None:
-        """Follow what the engine says: tracks come and go, peers are lost, a room failed."""
+        """Follow what the engine says: tracks come and go, layers are watched or not, peers are lost."""
         match event:
             case TrackStarted(track, peer, kind):
                 self._track_started(track, peer, kind)
@@ -80,6 +81,8 @@ class Staging:
                 self._track_ended(track)
             case PeerGone(peer, _, _):
                 self._peer_gone(peer)
+            case LayersWanted(peer, mid, rids):
+                self._layers_wanted(peer, mid, rids)
             case _:
                 pass
 
@@ -101,6 +104,12 @@ class Staging:
         room = self._rooms.with_peer(peer)
         if room is not None:
             del room.peers[peer]
+
+    def _layers_wanted(self, peer: PeerId, mid: str, rids: tuple[str, ...]) -> None:
+        room = self._rooms.with_peer(peer)
+        if room is not None:
+            to = room.peers[peer].connection_id
+            self._ports.fanout.tell([to], notices.LayersWanted(mid, rids))
 
     # ---- the stage
 

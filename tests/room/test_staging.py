@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from media.engine import GoneReason, Kind, PeerGone, PeerId, Publishing, TrackEnded, TrackId, TrackStarted
+from media.engine import (
+    GoneReason,
+    Kind,
+    LayersWanted,
+    PeerGone,
+    PeerId,
+    Publishing,
+    TrackEnded,
+    TrackId,
+    TrackStarted,
+)
 from room_server.access import store as access_store
 from room_server.access.rules import Admission, ClosingReason, Removed, Role
 from room_server.errors import Refused
 from room_server.events.rules import RoomType
+from room_server.room import notices
 from room_server.room.course import HandBack
 from room_server.room.stage import Picture, StageView
 from tests.room.world import World, on_air, room_of
@@ -372,6 +383,24 @@ async def test_a_view_needs_media_and_an_offer_must_be_one(here: World) -> None:
     peer = connect(here, ann)
     here.rooms.staging.view(ann, 0, 720)
     assert here.media.views == [(peer, 0, 720)]
+
+
+async def test_a_publisher_alone_hears_which_of_their_layers_are_watched(here: World) -> None:
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    connect(here, ann)
+    peer = connect(here, hal)
+    wanted = LayersWanted(peer, "5", ("q", "h"))
+    here.rooms.media_event(wanted)
+
+    told = notices.LayersWanted("5", ("q", "h"))
+    assert told in here.notices.to(hal)
+    assert told not in here.notices.to(ann)
+
+    here.rooms.media_event(PeerGone(peer, room_of(here, session).key, GoneReason.CLOSED))
+    here.rooms.media_event(wanted)
+    assert here.notices.to(hal).count(told) == 1
 
 
 async def test_a_peer_that_is_lost_ends_alone(here: World) -> None:

@@ -26,7 +26,7 @@ def comparable(state: State) -> State:
     return kept
 
 
-def _after(state: State, event: str, payload: Any) -> State:  # noqa: PLR0911 - one a notice
+def _after(state: State, event: str, payload: Any) -> State:  # noqa: PLR0911, PLR0912 - one a notice
     match event:
         case "room.person":
             others = [one for one in state["people"] if one["person_id"] != payload["person"]["person_id"]]
@@ -49,6 +49,8 @@ def _after(state: State, event: str, payload: Any) -> State:  # noqa: PLR0911 - 
             return {**state, "ctas": [one for one in state["ctas"] if one["cta_id"] != payload["cta_id"]]}
         case "stage.changed":
             return {**state, "stage": payload, "me": _me(state["me"], payload)}
+        case "media.layers":
+            return state  # of the publisher's own peer, which a new connection replaces
         case "playback.position":
             return {**state, "playback": payload}
         case "playback.timeline":

@@ -24,6 +24,7 @@ export class Outside {
   /** The page's own clock, moved on by `pass`. */
   nowMs = performance.now();
   media: MediaEvents | null = null;
+  readonly rested: [string, readonly string[]][] = [];
   private readonly due: { atMs: number; what: () => void }[] = [];
 
   constructor(snapshot: Snapshot, mediaDevices?: MediaDevices) {
@@ -97,7 +98,7 @@ export class Outside {
 
   private playedMedia(events: MediaEvents) {
     this.media = events;
-    const { offers } = this;
+    const { offers, rested } = this;
     return {
       get publishing(): Publishing {
         return offers.at(-1)?.[1] ?? "receive_only";
@@ -108,6 +109,9 @@ export class Outside {
         events.transport("connected");
       },
       send: async () => {},
+      rest: async (mid: string, rids: readonly string[]) => {
+        rested.push([mid, rids]);
+      },
       close: () => events.transport("none"),
     };
   }

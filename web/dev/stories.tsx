@@ -105,6 +105,7 @@ function fakeMedia(events: MediaEvents) {
       events.transport("connected");
     },
     send: async () => {},
+    rest: async () => {},
     close: () => {},
   };
 }

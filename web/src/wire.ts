@@ -383,6 +383,16 @@ export interface CtaShow {
 	readonly cta: Cta;
 }
 
+/**
+ * The layers, by RTP stream id, of what the reader sends as `mid` that somebody watches: others may rest.
+ *
+ * Counts for the peer of the latest `media.offer`, whose layers are all sent to begin with.
+ */
+export interface MediaLayers {
+	readonly mid: string;
+	readonly rids: readonly string[];
+}
+
 /** The session started or ended. */
 export interface SessionStateChanged {
 	readonly state: SessionState;
@@ -490,6 +500,8 @@ export interface Notices {
 	readonly "cta.hide": CtaRef;
 	/** Told to everyone. */
 	readonly "stage.changed": Stage;
+	/** Told to whoever publishes in layers. */
+	readonly "media.layers": MediaLayers;
 	/** Told to everyone. */
 	readonly "playback.position": PlaybackPosition;
 	/** Told to hosts. */

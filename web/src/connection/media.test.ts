@@ -9,21 +9,40 @@ class FakeStream {
   }
 }
 
+type Layer = { rid?: string; active?: boolean };
+
 class FakePeer extends EventTarget {
   connectionState = "new";
   localDescription: { sdp: string } | null = null;
   remote: string | null = null;
   readonly lines: { kind: string; direction: string; sent: unknown }[] = [];
+  readonly encodings = new Map<string, Layer[]>();
 
-  addTransceiver(kind: string, { direction }: { direction: string }) {
+  addTransceiver(kind: string, { direction, sendEncodings }: { direction: string; sendEncodings?: Layer[] }) {
     const line = { kind, direction, sent: null as unknown };
+    const mid = String(this.lines.length);
     this.lines.push(line);
+    this.encodings.set(mid, sendEncodings ?? []);
     const sender = {
       replaceTrack: async (track: unknown) => {
         line.sent = track;
       },
+      getParameters: () => ({ encodings: structuredClone(this.encodings.get(mid)) }),
+      setParameters: async ({ encodings }: { encodings: Layer[] }) => {
+        this.encodings.set(mid, encodings);
+      },
     };
-    return { receiver: { track: `${kind}-${this.lines.length - 1}` }, sender };
+    return { receiver: { track: `${kind}-${mid}` }, sender, mid };
+  }
+
+  /** The layers that a section sends. */
+  active(mid: string): (string | undefined)[] {
+    const sent = this.encodings.get(mid)?.filter((layer) => layer.active !== false) ?? [];
+    return sent.map((layer) => layer.rid);
+  }
+
+  get remoteDescription() {
+    return this.remote === null ? null : { sdp: this.remote };
   }
 
   async setLocalDescription(): Promise<void> {
@@ -109,6 +128,52 @@ describe("an offer", () => {
     peers[0]?.become("connected");
     expect(streams[0]?.programme).toEqual(new FakeStream(["audio-0", "video-2"]));
     expect(streams[0]?.faces[1]).toEqual(new FakeStream(["video-3"]));
+  });
+});
+
+describe("the camera (ROOM-3)", () => {
+  it("is sent in three layers, of which those that nobody watches rest", async () => {
+    const media = link();
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[0]?.active("5")).toEqual(["q", "h", "f"]);
+    await media.rest("5", ["q"]);
+    expect(peers[0]?.active("5")).toEqual(["q"]);
+    await media.rest("5", ["q", "f"]);
+    expect(peers[0]?.active("5")).toEqual(["q", "f"]);
+  });
+
+  it("rests as the peer that was answered last is told, and a new peer sends everything", async () => {
+    const media = link();
+    await media.connect(SLOTS, "publish", answer);
+    peers[0]?.become("connected");
+    let answered = (_: string) => {};
+    let coming = Promise.resolve();
+    const asked = new Promise<void>((heard) => {
+      const offer = () => {
+        heard();
+        return new Promise<string>((done) => {
+          answered = done;
+        });
+      };
+      coming = media.connect(SLOTS, "publish", offer);
+    });
+    await asked;
+    await media.rest("5", ["q"]);
+    expect([peers[0]?.active("5"), peers[1]?.active("5")]).toEqual([["q"], ["q", "h", "f"]]);
+    answered("answer");
+    await coming;
+    await media.rest("5", ["q", "h"]);
+    expect(peers[1]?.active("5")).toEqual(["q", "h"]);
+  });
+
+  it("has nothing to rest for a viewer, or under another name", async () => {
+    const media = link();
+    await media.rest("5", []);
+    await media.connect(SLOTS, "receive_only", answer);
+    await media.rest("5", []);
+    await media.connect(SLOTS, "publish", answer);
+    await media.rest("4", []);
+    expect(peers[1]?.active("5")).toEqual(["q", "h", "f"]);
   });
 });
 

@@ -23,14 +23,23 @@ export type OwnTracks = { readonly audio: MediaStreamTrack | null; readonly vide
 /** How long a disconnected transport may take to come back by itself. */
 const DISCONNECTED_MS = 2_000;
 const CONNECT_MS = 8_000;
-const VIDEO_MAX_BPS = 2_000_000;
+
+/**
+ * The camera in three layers, so that the server can send each viewer the one that fits: of 720 rows 180, 360 and all.
+ * Together they stay below what the server lets a publisher send.
+ */
+const LAYERS: readonly RTCRtpEncodingParameters[] = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_750_000 },
+];
 
 interface Peer {
   readonly pc: RTCPeerConnection;
   readonly streams: MediaStreams;
   readonly publishing: Publishing;
   readonly audio: RTCRtpSender | null;
-  readonly video: RTCRtpSender | null;
+  readonly video: RTCRtpTransceiver | null;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -81,6 +90,20 @@ export class MediaLink {
     for (const peer of [this.present, this.coming]) if (peer !== null) await carry(peer, own);
   }
 
+  /** Lets the layers rest that are not in `rids`: nobody watches them. What is not ours is passed over. */
+  async rest(mid: string, rids: readonly string[]): Promise<void> {
+    const answered = this.coming?.pc.remoteDescription ? this.coming : this.present;
+    if (answered?.video?.mid !== mid) return;
+    const { sender } = answered.video;
+    const parameters = sender.getParameters();
+    for (const layer of parameters.encodings) layer.active = rids.includes(layer.rid ?? "");
+    try {
+      await sender.setParameters(parameters);
+    } catch {
+      // A hint: a layer that does not rest costs no more than its way up.
+    }
+  }
+
   close(): void {
     this.drop(this.coming);
     this.drop(this.present);
@@ -129,7 +152,7 @@ export class MediaLink {
 /** Puts the tracks in; a peer that is closed meanwhile carries nothing. */
 async function carry(peer: Peer, own: OwnTracks): Promise<void> {
   try {
-    await Promise.all([peer.audio?.replaceTrack(own.audio), peer.video?.replaceTrack(own.video)]);
+    await Promise.all([peer.audio?.replaceTrack(own.audio), peer.video?.sender.replaceTrack(own.video)]);
   } catch (error) {
     if (peer.pc.signalingState !== "closed") throw error;
   }
@@ -162,11 +185,11 @@ function receivers(
   );
 }
 
-function senders(pc: RTCPeerConnection): { audio: RTCRtpSender; video: RTCRtpSender } {
-  const video = { direction: "sendonly", sendEncodings: [{ maxBitrate: VIDEO_MAX_BPS }] } as const;
+function senders(pc: RTCPeerConnection): { audio: RTCRtpSender; video: RTCRtpTransceiver } {
+  const sendEncodings = LAYERS.map((layer) => ({ ...layer }));
   return {
     audio: pc.addTransceiver("audio", { direction: "sendonly" }).sender,
-    video: pc.addTransceiver("video", { ...video, sendEncodings: [...video.sendEncodings] }).sender,
+    video: pc.addTransceiver("video", { direction: "sendonly", sendEncodings }),
   };
 }
 

@@ -253,4 +253,11 @@ describe("media", () => {
     await outside.desk.enterStage();
     expect(outside.offers.at(-1)?.[1]).toBe("publish");
   });
+
+  it("lets layers of the camera rest that nobody watches", async () => {
+    const outside = room("host");
+    await outside.enter();
+    outside.room.tell(["media.layers", { mid: "9", rids: ["q"] }]);
+    expect(outside.rested).toEqual([["9", ["q"]]]);
+  });
 });

@@ -29,7 +29,9 @@ export interface Outside {
   readonly join: Join;
   readonly openSocket: OpenSocket;
   readonly mark: PressMark;
-  readonly media: (events: MediaEvents) => Pick<MediaLink, "connect" | "send" | "close" | "publishing">;
+  readonly media: (
+    events: MediaEvents,
+  ) => Pick<MediaLink, "connect" | "send" | "rest" | "close" | "publishing">;
   readonly mediaDevices: MediaDevices | undefined;
   readonly chosen: () => Chosen;
   readonly nowMs: () => number;
@@ -170,6 +172,7 @@ export class RoomConnection {
     if (room === null) return;
     this.view.setState({ room: apply(room, notice, this.outside.nowMs()) });
     if (notice[0] === "stage.changed") this.offStage();
+    if (notice[0] === "media.layers") void this.media.rest(notice[1].mid, notice[1].rids);
     this.onNotice(notice, room);
   }
 

@@ -55,6 +55,7 @@ const NOTICE_NAMES: Readonly<Record<NoticeName, true>> = {
   "cta.show": true,
   "cta.hide": true,
   "stage.changed": true,
+  "media.layers": true,
   "playback.position": true,
   "playback.timeline": true,
   "session.state": true,

@@ -66,6 +66,7 @@ export function apply(state: RoomState, [name, payload]: AnyNotice, atMs: number
         ...state,
         session: { ...state.session, state: payload.state, started_at: payload.started_at },
       };
+    case "media.layers":
     case "seat.moved":
     case "seat.removed":
       return state;
