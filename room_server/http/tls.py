@@ -18,6 +18,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     _require_readable("ROOM_TLS_CERTIFICATE", certificate)
     _require_readable("ROOM_TLS_KEY", key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     files = {"certificate": str(certificate), "key": str(key)}
     try:
         # Without a password of ours OpenSSL would ask for one at the terminal, where nobody may be.

@@ -44,14 +44,14 @@ async def test_the_file_says_who_wrote_what_and_when_in_the_sessions_zone(here: 
     assert found == [
         [f"log.column.{name}" for name in ("at", "position", "author", "role", "state", "text")],
         [
-            "2026-03-04 13:01:01",
+            "2026-03-04T13:01:01+01:00",
             "0:01:01",
             "Ann",
             "log.participant",
             "log.state.held",
             'Why "so"?\nOr, when',
         ],
-        ["2026-03-04 13:01:30", "0:01:30", "Ann", "log.team", "log.state.held", "Soon"],
+        ["2026-03-04T13:01:30+01:00", "0:01:30", "Ann", "log.team", "log.state.held", "Soon"],
     ]
 
 
