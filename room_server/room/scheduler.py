@@ -25,8 +25,11 @@ from room_server.room.running import Running
 
 _log = structlog.get_logger(__name__)
 
-POLL_S = 0.2
-"""How long a start that nobody hinted at, or a step of the wall clock, may stay unseen."""
+POLL_S = 1.0
+"""How long a start that nobody hinted at, or a step of the wall clock, may stay unseen.
+
+To a start that is known it sleeps exactly.  Five looks a second cost more than a percent of a core.
+"""
 AFTER_TROUBLE_S = 1.0
 PREPARE = timedelta(seconds=5)
 """How long before its start a session's files are opened."""

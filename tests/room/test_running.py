@@ -33,6 +33,7 @@ async def test_an_automated_session_starts_by_itself_with_no_host(here: World) -
     session = await here.session(RoomType.AUTOMATED, starts_in_s=60)
     ann = await here.join(session.session_id, "Ann")
     await on_air(here, session)
+    await until(lambda: bool(positions(here, ann)))
 
     changes = [told for told in here.notices.to(ann) if isinstance(told, SessionStateChanged)]
     assert [change.state for change in changes] == [SessionState.ON_AIR]
