@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -349,7 +350,7 @@ async def test_media_has_a_place_for_the_team_of_a_full_room(tmp_path: Path) -> 
 
 
 @pytest.fixture
-async def server_for_two(tmp_path):  # type: ignore[no-untyped-def]
+async def server_for_two(tmp_path: Path) -> AsyncIterator[ServerUnderTest]:
     async with start_server(tmp_path, people_per_room=2) as running:
         yield running
 
