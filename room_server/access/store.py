@@ -126,15 +126,15 @@ async def links_of_session(reading: Reading, session_id: SessionId) -> Sequence[
     return [_link(row) for row in found]
 
 
-def is_ended(session_ids: Collection[SessionId]) -> Select[Any]:
-    """Select the links of these sessions that admit nobody any more; costs nothing for those that do."""
-    return select(links.c.id).where(links.c.session_id.in_(session_ids), _ended)
-
-
 async def ended_links(reading: Reading, session_ids: Collection[SessionId]) -> Sequence[Link]:
-    """Return the links of `is_ended`."""
-    found = await reading.execute(select(links).where(links.c.session_id.in_(session_ids), _ended))
+    """Return the links of these sessions that admit nobody any more; costs nothing for those that do."""
+    found = await reading.execute(ended_of(session_ids))
     return [_link(row) for row in found]
+
+
+def ended_of(session_ids: Collection[SessionId]) -> Select[Any]:
+    """Put the question of `ended_links`."""
+    return select(links).where(links.c.session_id.in_(session_ids), _ended)
 
 
 async def freeze_link(tx: Transaction, link_id: LinkId) -> None:

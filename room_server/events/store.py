@@ -150,16 +150,11 @@ async def all_sessions(reading: Reading) -> Sequence[Session]:
     return [_session(row) for row in found]
 
 
-def is_cancelled(session_ids: Collection[SessionId]) -> Select[Any]:
-    """Select those of `session_ids` that are cancelled."""
-    return select(sessions.c.id).where(
-        sessions.c.id.in_(session_ids), sessions.c.state == SessionState.CANCELLED.value
-    )
-
-
 async def cancelled_among(reading: Reading, session_ids: Collection[SessionId]) -> Sequence[Session]:
     """Return those of `session_ids` that are cancelled."""
-    found = await reading.execute(_sessions().where(sessions.c.id.in_(is_cancelled(session_ids))))
+    found = await reading.execute(
+        _sessions().where(sessions.c.id.in_(session_ids), sessions.c.state == SessionState.CANCELLED.value)
+    )
     return [_session(row) for row in found]
 
 

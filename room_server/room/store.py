@@ -6,7 +6,7 @@ fence (`Access.check_holds`) and the run's (`require_run`) in the transaction th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,17 +24,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     insert,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from playback.clock import Motion
-from room_server.access import store as access_store
 from room_server.cluster.node import Node
 from room_server.errors import Refused
-from room_server.events import store as event_store
 from room_server.events.rules import ChatMode
 from room_server.ids import CtaId, MessageId, PersonId, SessionId
 from room_server.room.chat import HISTORY_MESSAGES, Message, MessageState
@@ -113,19 +110,6 @@ launches = Table(
     Column("until", Instant, nullable=False),
     Index("ix_cta_launch_session_id_until", "session_id", "until"),
 )
-
-
-# ---- what other processes ended
-
-
-async def has_ended(reading: Reading, session_ids: Collection[SessionId]) -> bool:
-    """Whether one of these sessions is cancelled or one of their links ended: one question, asked often."""
-    found = await reading.execute(
-        select(
-            or_(event_store.is_cancelled(session_ids).exists(), access_store.is_ended(session_ids).exists())
-        )
-    )
-    return bool(found.scalar_one())
 
 
 # ---- chat

@@ -4,6 +4,7 @@
                        └► link ended        ─► its person out
 
 What this process writes itself it acts upon at once; that the watch sees it too changes nothing.
+While nothing was committed and nobody came, there is nothing to ask.
 
 Invariant: a cancelled session and an ended link stop within a second, whoever wrote the row.
 """
@@ -18,10 +19,11 @@ from room_server.access import store as access_store
 from room_server.access.rules import closing_reason
 from room_server.errors import Refused
 from room_server.events import store as event_store
-from room_server.room import store
+from room_server.ids import SessionId
 from room_server.room.errands import Errands
 from room_server.room.ports import Ports
 from room_server.room.rooms import Rooms
+from room_server.room.roster import Roster
 from room_server.room.running import Running
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class Watch:
         self._running = running
         self._ports = ports
         self._errands = errands
+        self._seen: tuple[int, dict[SessionId, Roster]] | None = None
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -52,12 +55,17 @@ class Watch:
 
     async def look(self) -> None:
         """Compare the open rooms with their rows, and begin to close what has to be."""
-        open_here = [room.state.session.session_id for room in self._rooms.all()]
+        open_here = {room.state.session.session_id: room.state.roster for room in self._rooms.all()}
         if not open_here:
             return
+        # Read before the question: what is committed after it is seen at the next look.
+        sight = self._ports.db.version(), open_here
+        if sight != self._seen:
+            await self._compare(list(open_here))
+            self._seen = sight
+
+    async def _compare(self, open_here: list[SessionId]) -> None:
         async with self._ports.db.reading() as reading:
-            if not await store.has_ended(reading, open_here):
-                return
             cancelled = await event_store.cancelled_among(reading, open_here)
             ended = await access_store.ended_links(reading, open_here)
         for session in cancelled:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import event
 
 from room_server.access import store as access_store
 from room_server.access.rules import ClosingReason, LinkState, Removed, Role
@@ -128,6 +129,23 @@ async def test_a_link_revoked_by_another_process_puts_out_its_person_alone(here:
     assert room_of(here, session).state.roster.get(bob.person_id) is not None
 
 
+async def test_while_nothing_is_committed_the_rows_are_not_asked(here: World) -> None:
+    """Ten rooms that wait cost next to nothing."""
+    session = await here.session()
+    await here.join(session.session_id, "Ann")
+    await here.rooms._watch.look()
+    asked: list[str] = []
+    engine = here.db._reading.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
+
+    await here.rooms._watch.look()
+    assert not asked
+    await here.join(session.session_id, "Bob")
+    asked.clear()
+    await here.rooms._watch.look()
+    assert asked
+
+
 async def test_every_ended_state_of_a_link_is_found_and_no_other(here: World) -> None:
     session = await here.session()
     people = {name: await here.seat(session.session_id, name) for name in ("Ann", "Bob", "Cleo", "Dan")}
@@ -146,7 +164,7 @@ async def test_every_ended_state_of_a_link_is_found_and_no_other(here: World) ->
 
 async def test_looking_for_ended_links_reads_no_link_that_admits(here: World) -> None:
     """Looking often stays cheap with thousands of links: the question is answered from its own index."""
-    statement = access_store.is_ended([SessionId("one"), SessionId("two")])
+    statement = access_store.ended_of([SessionId("one"), SessionId("two")])
     async with here.db.reading() as reading:
         connection = reading._connection
         sql = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})

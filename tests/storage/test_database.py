@@ -47,6 +47,19 @@ async def test_what_was_committed_is_read_by_anybody(database: Database) -> None
     other.close()
 
 
+async def test_the_version_tells_a_commit_of_any_process_and_nothing_else(database: Database) -> None:
+    before = database.version()
+    await ids(database)
+    assert database.version() == before
+    async with database.transaction() as tx:
+        await tx.execute(insert(notes).values(id=2))
+    ours = database.version()
+    with sqlite3.connect(database.path) as other:
+        other.execute("INSERT INTO test_note (id) VALUES (3)")
+    other.close()
+    assert len({before, ours, database.version()}) == 3
+
+
 async def test_what_fails_leaves_no_trace(database: Database) -> None:
     async def fail() -> None:
         async with database.transaction() as tx:
