@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from room_server import ids
@@ -77,6 +78,17 @@ class Taken:
 
     ticket: Ticket = field(repr=False)
     session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What was decided, and the ended connections whose seats were freed with it."""
+
+    link: Link
+    session: Session
+    outcome: Take | Freeze
+    freed: set[Admission]
+    now: datetime
 
 
 class Access:
@@ -168,22 +180,19 @@ class Access:
             connection_id=ConnectionId(ids.new()),
             ticket_hash=hashed(ticket),
         )
-        async with self._database.transaction() as tx:
-            found = await self._find(tx, token)
-            if found is None:
-                raise Refused("unknown_link", 404)
-            link, session = found
-            check_open(link, session, tx.now)
-            freed = await self._free_ended(tx)
-            outcome = await self._decide(tx, link, session, request)
-            now = tx.now
-        self._ended -= freed
+        # Once the seat has moved, the connection that lost it closes, also for a caller who gives up.
+        return Taken(ticket, await asyncio.shield(self._take(token, request)))
+
+    async def _take(self, token: str, request: Request) -> Session:
+        taking = await self._database.transact(lambda tx: self._decide(tx, token, request))
+        self._ended -= taking.freed
+        link, outcome = taking.link, taking.outcome
         if isinstance(outcome, Freeze):
             await self._close(link.link_id, outcome.displaced, Removed(ClosingReason.LINK_FROZEN))
             raise Refused("link_frozen", 423)
-        moved = SeatMovedTo(in_language(device, link.language), now)
+        moved = SeatMovedTo(in_language(request.device, link.language), taking.now)
         await self._close(link.link_id, outcome.displaced, moved)
-        return Taken(ticket, session)
+        return taking.session
 
     async def redeem(self, ticket: str) -> Admission:
         """Use a ticket, once; raises `Refused`: `ticket_invalid`, or why the link no longer admits.
@@ -191,20 +200,10 @@ class Access:
         Nothing is awaited between the end of the transaction and the return, so a caller that registers the
         connection at once knows it before anything can displace it.
         """
-        node = self._node.current()
+        node, ticket_hash = self._node.current(), hashed(ticket)
         async with self._database.reading() as reading:  # what nobody was given takes no writer's turn
-            check_ticket(await store.seat_of_ticket(reading, hashed(ticket)), node=node, now=reading.now)
-        async with self._database.transaction() as tx:
-            seat = await store.seat_of_ticket(tx, hashed(ticket))
-            check_ticket(seat, node=node, now=tx.now)
-            assert seat is not None
-            assert seat.connection_id is not None
-            link = await _known(store.link(tx, seat.link_id))
-            session = await event_store.session(tx, seat.session_id)
-            assert session is not None
-            check_open(link, session, tx.now)
-            await store.use_ticket(tx, seat.link_id, seat.fence)
-            return _admission(link, seat, seat.connection_id)
+            check_ticket(await store.seat_of_ticket(reading, ticket_hash), node=node, now=reading.now)
+        return await self._database.transact(lambda tx: _redeem(tx, ticket_hash, node))
 
     async def release(self, admission: Admission) -> None:
         """Free the seat of a connection that ended, if it is still its own.
@@ -290,7 +289,19 @@ class Access:
         session = await event_store.session(reading, link.session_id)
         return None if session is None else (link, session)
 
-    async def _decide(self, tx: Transaction, link: Link, session: Session, request: Request) -> Take | Freeze:
+    async def _decide(self, tx: Transaction, token: str, request: Request) -> _Taking:
+        found = await self._find(tx, token)
+        if found is None:
+            raise Refused("unknown_link", 404)
+        link, session = found
+        check_open(link, session, tx.now)
+        freed = await self._free_ended(tx)
+        outcome = await self._take_in(tx, link, session, request)
+        return _Taking(link, session, outcome, freed, tx.now)
+
+    async def _take_in(
+        self, tx: Transaction, link: Link, session: Session, request: Request
+    ) -> Take | Freeze:
         node = self._node.current()
         seat = await store.seat(tx, link.link_id)
         since = tx.now - CHANGES_WINDOW
@@ -338,6 +349,19 @@ async def _known(finding: Awaitable[Link | None]) -> Link:
     if link is None:
         raise Refused("unknown_link", 404)
     return link
+
+
+async def _redeem(tx: Transaction, ticket_hash: str, node: Node) -> Admission:
+    seat = await store.seat_of_ticket(tx, ticket_hash)
+    check_ticket(seat, node=node, now=tx.now)
+    assert seat is not None
+    assert seat.connection_id is not None
+    link = await _known(store.link(tx, seat.link_id))
+    session = await event_store.session(tx, seat.session_id)
+    assert session is not None
+    check_open(link, session, tx.now)
+    await store.use_ticket(tx, seat.link_id, seat.fence)
+    return _admission(link, seat, seat.connection_id)
 
 
 def _admission(link: Link, seat: Seat, connection_id: ConnectionId) -> Admission:

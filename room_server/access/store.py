@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -99,13 +100,17 @@ async def add_link(tx: Transaction, link: Link, token_hash: str) -> None:
     )
 
 
+_link_of_token = select(links).where(links.c.token_hash == bindparam("token_hash"))
+_link_by_id = select(links).where(links.c.id == bindparam("link_id"))
+
+
 async def link_of_token(reading: Reading, token_hash: str) -> Link | None:
-    row = (await reading.execute(select(links).where(links.c.token_hash == token_hash))).one_or_none()
+    row = (await reading.execute(_link_of_token, {"token_hash": token_hash})).one_or_none()
     return None if row is None else _link(row)
 
 
 async def link(reading: Reading, link_id: LinkId) -> Link | None:
-    row = (await reading.execute(select(links).where(links.c.id == link_id))).one_or_none()
+    row = (await reading.execute(_link_by_id, {"link_id": link_id})).one_or_none()
     return None if row is None else _link(row)
 
 
@@ -159,34 +164,63 @@ async def reissue_link(tx: Transaction, link_id: LinkId, version: int, token_has
     await tx.execute(delete(device_changes).where(device_changes.c.link_id == link_id))
 
 
-# ---- seats
+# ---- seats; what each joining asks is put together once
+
+_seat_of_link = select(seats).where(seats.c.link_id == bindparam("link_id"))
+_seat_of_ticket = select(seats).where(seats.c.ticket_hash == bindparam("ticket_hash"))
+_held_beside = (
+    select(func.count())
+    .select_from(seats.join(links, links.c.id == seats.c.link_id))
+    .where(
+        seats.c.session_id == bindparam("session_id"),
+        seats.c.link_id != bindparam("link_id"),
+        links.c.role.in_(bindparam("roles", expanding=True)),
+        seats.c.connection_id.is_not(None),
+        seats.c.node_id == bindparam("node_id"),
+        seats.c.node_epoch == bindparam("node_epoch"),
+        or_(seats.c.ticket_hash.is_(None), seats.c.ticket_expires_at > bindparam("now")),
+    )
+)
+_new_seat = upsert(seats)
+_put_seat = _new_seat.on_conflict_do_update(
+    index_elements=["link_id"],
+    set_={column.name: _new_seat.excluded[column.name] for column in seats.c if column.name != "link_id"},
+    where=seats.c.fence < _new_seat.excluded.fence,
+)
+_use_ticket = (
+    update(seats)
+    .where(seats.c.link_id == bindparam("of_link"), seats.c.fence == bindparam("of_fence"))
+    .values(ticket_hash=None, ticket_expires_at=None)
+)
+_fence_holds = select(seats.c.link_id).where(
+    seats.c.connection_id == bindparam("connection_id"),
+    seats.c.fence == bindparam("fence"),
+    seats.c.node_id == bindparam("node_id"),
+    seats.c.node_epoch == bindparam("node_epoch"),
+)
 
 
 async def seat(reading: Reading, link_id: LinkId) -> Seat | None:
-    row = (await reading.execute(select(seats).where(seats.c.link_id == link_id))).one_or_none()
+    row = (await reading.execute(_seat_of_link, {"link_id": link_id})).one_or_none()
     return None if row is None else _seat(row)
 
 
 async def seat_of_ticket(reading: Reading, ticket_hash: str) -> Seat | None:
-    row = (await reading.execute(select(seats).where(seats.c.ticket_hash == ticket_hash))).one_or_none()
+    row = (await reading.execute(_seat_of_ticket, {"ticket_hash": ticket_hash})).one_or_none()
     return None if row is None else _seat(row)
 
 
 async def count_held_beside(reading: Reading, link: Link, node: Node, now: datetime) -> int:
     """Return how many seats of the link's session its role's other people hold or were promised."""
-    found = await reading.execute(
-        select(func.count())
-        .select_from(seats.join(links, links.c.id == seats.c.link_id))
-        .where(
-            seats.c.session_id == link.session_id,
-            seats.c.link_id != link.link_id,
-            links.c.role.in_([role.value for role in link.role.shares_places_with]),
-            seats.c.connection_id.is_not(None),
-            seats.c.node_id == node.node_id,
-            seats.c.node_epoch == node.epoch,
-            or_(seats.c.ticket_hash.is_(None), seats.c.ticket_expires_at > now),
-        )
-    )
+    asked = {
+        "session_id": link.session_id,
+        "link_id": link.link_id,
+        "roles": [role.value for role in link.role.shares_places_with],
+        "node_id": node.node_id,
+        "node_epoch": node.epoch,
+        "now": now,
+    }
+    found = await reading.execute(_held_beside, asked)
     return int(found.scalar_one())
 
 
@@ -210,6 +244,7 @@ async def free_session(
 async def put_seat(tx: Transaction, seat: Seat) -> None:
     """Store a seat with a risen fence; the row of a lower one gives way, one of a higher stays."""
     values = {
+        "link_id": seat.link_id,
         "session_id": seat.session_id,
         "fence": seat.fence,
         "node_id": seat.node.node_id,
@@ -221,19 +256,11 @@ async def put_seat(tx: Transaction, seat: Seat) -> None:
         "ticket_hash": seat.ticket_hash,
         "ticket_expires_at": seat.ticket_expires_at,
     }
-    await tx.execute(
-        upsert(seats)
-        .values(link_id=seat.link_id, **values)
-        .on_conflict_do_update(index_elements=["link_id"], set_=values, where=seats.c.fence < seat.fence)
-    )
+    await tx.execute(_put_seat, values)
 
 
 async def use_ticket(tx: Transaction, link_id: LinkId, fence: int) -> None:
-    await tx.execute(
-        update(seats)
-        .where(seats.c.link_id == link_id, seats.c.fence == fence)
-        .values(ticket_hash=None, ticket_expires_at=None)
-    )
+    await tx.execute(_use_ticket, {"of_link": link_id, "of_fence": fence})
 
 
 async def free_seat(tx: Transaction, link_id: LinkId, fence: int) -> None:
@@ -250,36 +277,38 @@ async def fence_holds(reading: Reading, connection_id: ConnectionId, fence: int,
 
     A durable write made for a connection asks this in its own transaction.
     """
-    found = await reading.execute(
-        select(seats.c.link_id).where(
-            seats.c.connection_id == connection_id,
-            seats.c.fence == fence,
-            seats.c.node_id == node.node_id,
-            seats.c.node_epoch == node.epoch,
-        )
-    )
+    asked = {
+        "connection_id": connection_id,
+        "fence": fence,
+        "node_id": node.node_id,
+        "node_epoch": node.epoch,
+    }
+    found = await reading.execute(_fence_holds, asked)
     return found.one_or_none() is not None
 
 
 # ---- device changes
 
 
+_count_changes = (
+    select(func.count())
+    .select_from(device_changes)
+    .where(device_changes.c.link_id == bindparam("link_id"), device_changes.c.at > bindparam("since"))
+)
+_forget_changes = delete(device_changes).where(
+    device_changes.c.link_id == bindparam("of_link"), device_changes.c.at <= bindparam("before")
+)
+_add_change = insert(device_changes)
+
+
 async def count_changes(reading: Reading, link_id: LinkId, since: datetime) -> int:
-    found = await reading.execute(
-        select(func.count())
-        .select_from(device_changes)
-        .where(device_changes.c.link_id == link_id, device_changes.c.at > since)
-    )
+    found = await reading.execute(_count_changes, {"link_id": link_id, "since": since})
     return int(found.scalar_one())
 
 
 async def add_change(tx: Transaction, link_id: LinkId, fence: int, forget_before: datetime) -> None:
-    await tx.execute(
-        delete(device_changes).where(
-            device_changes.c.link_id == link_id, device_changes.c.at <= forget_before
-        )
-    )
-    await tx.execute(insert(device_changes).values(link_id=link_id, fence=fence, at=tx.now))
+    await tx.execute(_forget_changes, {"of_link": link_id, "before": forget_before})
+    await tx.execute(_add_change, {"link_id": link_id, "fence": fence, "at": tx.now})
 
 
 def _link(row: Row[Any]) -> Link:

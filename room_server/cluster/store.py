@@ -32,7 +32,7 @@ async def raise_epoch(tx: Transaction, node_id: NodeId, expires_at: datetime) ->
 
 async def renew(tx: Transaction, node_id: NodeId, epoch: int, expires_at: datetime) -> bool:
     """Prolong the lease; return False when somebody raised the epoch meanwhile."""
-    renewed = await tx.execute(
+    renewed = await tx.change(
         update(nodes).where(nodes.c.id == node_id, nodes.c.epoch == epoch).values(expires_at=expires_at)
     )
-    return renewed.rowcount == 1
+    return renewed == 1

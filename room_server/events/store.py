@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
-    Select,
     String,
     Table,
     and_,
@@ -107,15 +106,25 @@ async def event(reading: Reading, event_id: EventId) -> Event | None:
     )
 
 
+_sessions = select(
+    sessions,
+    events.c.title.label("event_title"),
+    events.c.accent,
+    events.c.opens_before_s,
+    events.c.seat_policy,
+).join(events, events.c.id == sessions.c.event_id)
+_session_by_id = _sessions.where(sessions.c.id == bindparam("session_id"))
+
+
 async def session(reading: Reading, session_id: SessionId) -> Session | None:
-    row = (await reading.execute(_sessions().where(sessions.c.id == session_id))).one_or_none()
+    row = (await reading.execute(_session_by_id, {"session_id": session_id})).one_or_none()
     return None if row is None else _session(row)
 
 
 async def of_workspace(reading: Reading, workspace_id: WorkspaceId) -> Sequence[Session]:
     """Return the workspace's sessions in the order in which they were made."""
     found = await reading.execute(
-        _sessions().where(events.c.workspace_id == workspace_id).order_by(literal_column("session.rowid"))
+        _sessions.where(events.c.workspace_id == workspace_id).order_by(literal_column("session.rowid"))
     )
     return [_session(row) for row in found]
 
@@ -146,14 +155,14 @@ async def to_play(reading: Reading, until: datetime) -> Sequence[ToPlay]:
 
 
 async def all_sessions(reading: Reading) -> Sequence[Session]:
-    found = await reading.execute(_sessions().order_by(sessions.c.starts_at, sessions.c.id))
+    found = await reading.execute(_sessions.order_by(sessions.c.starts_at, sessions.c.id))
     return [_session(row) for row in found]
 
 
 async def cancelled_among(reading: Reading, session_ids: Collection[SessionId]) -> Sequence[Session]:
     """Return those of `session_ids` that are cancelled."""
     found = await reading.execute(
-        _sessions().where(sessions.c.id.in_(session_ids), sessions.c.state == SessionState.CANCELLED.value)
+        _sessions.where(sessions.c.id.in_(session_ids), sessions.c.state == SessionState.CANCELLED.value)
     )
     return [_session(row) for row in found]
 
@@ -168,26 +177,16 @@ async def change_state(
     ended_at: datetime | None,
 ) -> bool:
     """Pass from `after` to `state`; return False when another transaction was first."""
-    changed = await tx.execute(
+    changed = await tx.change(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.state == after.value)
         .values(state=state.value, started_at=started_at, ended_at=ended_at)
     )
-    return changed.rowcount == 1
+    return changed == 1
 
 
 async def change_chat_mode(tx: Transaction, session_id: SessionId, mode: ChatMode) -> None:
     await tx.execute(update(sessions).where(sessions.c.id == session_id).values(chat_mode=mode.value))
-
-
-def _sessions() -> Select[Any]:
-    return select(
-        sessions,
-        events.c.title.label("event_title"),
-        events.c.accent,
-        events.c.opens_before_s,
-        events.c.seat_policy,
-    ).join(events, events.c.id == sessions.c.event_id)
 
 
 def _session(row: Row[Any]) -> Session:

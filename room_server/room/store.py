@@ -218,12 +218,12 @@ async def save_plan(tx: Transaction, session_id: SessionId, plan: Plan) -> None:
             insert(plans).values(session_id=session_id, version=1, document=plan_to(plan), saved_at=tx.now)
         )
         return
-    saved = await tx.execute(
+    saved = await tx.change(
         update(plans)
         .where(plans.c.session_id == session_id, plans.c.version == plan.version - 1)
         .values(version=plan.version, document=plan_to(plan), saved_at=tx.now)
     )
-    if saved.rowcount != 1:
+    if saved != 1:
         raise Refused("plan_changed")
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from room_server.access import store as access_store
 from room_server.access.rules import ClosingReason, LinkState, Removed, Role
@@ -135,7 +135,7 @@ async def test_while_nothing_is_committed_the_rows_are_not_asked(here: World) ->
     await here.join(session.session_id, "Ann")
     await here.rooms._watch.look()
     asked: list[str] = []
-    engine = here.db._reading.sync_engine
+    engine = here.db._reading
     event.listen(engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
 
     await here.rooms._watch.look()
@@ -166,9 +166,8 @@ async def test_looking_for_ended_links_reads_no_link_that_admits(here: World) ->
     """Looking often stays cheap with thousands of links: the question is answered from its own index."""
     statement = access_store.ended_of([SessionId("one"), SessionId("two")])
     async with here.db.reading() as reading:
-        connection = reading._connection
-        sql = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")).all()
+        sql = statement.compile(dialect=here.db._reading.dialect, compile_kwargs={"literal_binds": True})
+        plan = (await reading.execute(text(f"EXPLAIN QUERY PLAN {sql}"))).all()
     assert "USING INDEX ix_access_link_ended" in str(plan)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, insert, select, text
 
 from room_server.errors import Refused
-from room_server.storage import Database, Instant, Place, metadata
+from room_server.storage import Database, Instant, Place, Transaction, metadata
 from tests.kit.clock import FakeClock
 from tests.kit.patience import PATIENCE_S
 
@@ -146,6 +147,46 @@ async def test_one_who_gives_up_waiting_passes_the_turn_on(database: Database) -
 async def _touch(database: Database) -> None:
     async with database.transaction():
         pass
+
+
+async def test_a_transaction_in_one_step_is_committed_when_it_returns(database: Database) -> None:
+    async def count_up(tx: Transaction) -> int:
+        highest = (await tx.execute(text("SELECT coalesce(max(id), 0) FROM test_note"))).scalar_one()
+        await tx.execute(insert(notes).values(id=highest + 1))
+        return int(highest) + 1
+
+    given = await asyncio.gather(*(database.transact(count_up) for _ in range(20)))
+    assert sorted(given) == await ids(database) == list(range(1, 21))
+
+
+async def test_a_transaction_in_one_step_that_fails_leaves_no_trace(database: Database) -> None:
+    async def fail(tx: Transaction) -> None:
+        await tx.execute(insert(notes).values(id=1))
+        raise ZeroDivisionError
+
+    async def wait(tx: Transaction) -> None:
+        await tx.execute(insert(notes).values(id=2))
+        await asyncio.sleep(0)
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    with pytest.raises(RuntimeError, match="waits for something else"):
+        await database.transact(wait)
+    assert await ids(database) == []
+
+
+async def test_who_gives_up_a_transaction_in_one_step_holds_nobody_up(database: Database) -> None:
+    begun = threading.Event()
+
+    async def add(tx: Transaction) -> None:
+        begun.set()
+        await tx.execute(insert(notes).values(id=1))
+
+    given_up = asyncio.create_task(database.transact(add))
+    assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+    given_up.cancel()
+    await asyncio.wait_for(_touch(database), PATIENCE_S)
+    assert await ids(database) == [1], "it had begun, so it is done"
 
 
 async def test_a_turn_given_and_cancelled_in_one_step_is_passed_on(database: Database) -> None:

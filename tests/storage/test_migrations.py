@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 
 import room_server
 from room_server.errors import Refused
@@ -36,7 +36,7 @@ async def test_migrations_make_the_tables_that_the_stores_describe(tmp_path: Pat
     import_all_stores()
     database = await Database.open(tmp_path / "room.sqlite3")
     async with database.transaction() as tx:
-        found = await tx._connection.run_sync(differences)
+        found = await tx.run(differences)
     await database.close()
     assert found == []
 
@@ -45,8 +45,8 @@ async def test_a_difference_would_be_found(tmp_path: Path) -> None:
     import_all_stores()
     database = await Database.open(tmp_path / "room.sqlite3")
     async with database.transaction() as tx:
-        await tx._connection.exec_driver_sql("ALTER TABLE workspace ADD COLUMN colour VARCHAR")
-        found = await tx._connection.run_sync(differences)
+        await tx.execute(text("ALTER TABLE workspace ADD COLUMN colour VARCHAR"))
+        found = await tx.run(differences)
     await database.close()
     assert "colour" in str(found)
 
