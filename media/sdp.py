@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -147,13 +148,7 @@ class Section:
 
     def extmaps(self) -> tuple[ExtMap, ...]:
         """Header extensions in order, duplicates included."""
-        found = []
-        for value in self._attributes.get("extmap", ()):
-            match = _EXTMAP.fullmatch(value)
-            if match:
-                direction = Direction(match[2]) if match[2] else None
-                found.append(ExtMap(int(match[1]), direction, match[3]))
-        return tuple(found)
+        return tuple(filter(None, map(_ext_map, self._attributes.get("extmap", ()))))
 
     def ssrcs(self) -> tuple[int, ...]:
         """Signalled sources (RFC 5576), each once; those that repair another (FID) come after all others."""
@@ -225,21 +220,22 @@ def _lines(text: str, limits: TextLimits) -> list[str]:
     if len(text) > limits.max_bytes:
         raise NegotiationRefused("sdp_too_large", f"more than {limits.max_bytes} bytes")
     try:
-        size = len(text.encode())
+        raw = text.encode()
     except UnicodeEncodeError:
         raise NegotiationRefused("sdp_malformed", "not valid Unicode text") from None
-    if size > limits.max_bytes:
+    if len(raw) > limits.max_bytes:
         raise NegotiationRefused("sdp_too_large", f"more than {limits.max_bytes} bytes")
-    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    lines = text.split("\n")
     if len(lines) > limits.max_lines:
         raise NegotiationRefused("sdp_too_many_lines", f"more than {limits.max_lines} lines")
     if max(map(len, lines)) > limits.max_line_chars:
         raise NegotiationRefused(
             "sdp_line_too_long", f"a line of more than {limits.max_line_chars} characters"
         )
-    if _CONTROL.search(text):
+    if len(raw.translate(None, _ASCII_CONTROL)) < len(raw) or (not text.isascii() and _CONTROL.search(text)):
         raise NegotiationRefused("sdp_malformed", "a control character")
-    if any("\r" in line for line in lines):
+    if "\r" in text:
         raise NegotiationRefused("sdp_malformed", "a carriage return within a line")
     return lines
 
@@ -258,20 +254,32 @@ def _media_line(line: str, limits: TextLimits) -> MediaLine:
 
 def _attributes(lines: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for line in lines:
-        if line[:2] == "a=":
-            name, _, value = line.partition(":")
-            try:
-                found[name].append(value)
-            except KeyError:
-                found[name] = [value]
-    return {name[2:]: [value.strip(" ") for value in values] for name, values in found.items()}
+    for name, value in map(_attribute, lines):
+        if name:
+            found.setdefault(name, []).append(value)
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _attribute(line: str) -> tuple[str, str]:
+    """Name and value, or empty.  The sections of an offer, and most people's offers, are the same lines."""
+    if line[:2] != "a=":
+        return "", ""
+    name, _, value = line[2:].partition(":")
+    return name, value.strip(" ")
+
+
+@lru_cache(maxsize=256)
+def _ext_map(value: str) -> ExtMap | None:
+    match = _EXTMAP.fullmatch(value)
+    return ExtMap(int(match[1]), Direction(match[2]) if match[2] else None, match[3]) if match else None
 
 
 _TOKEN: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-~]+")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
 # Everything Unicode calls a line break or control, bar the line feeds and carriage returns handled apart.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_ASCII_CONTROL: Final = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
+_CONTROL: Final = re.compile(r"[\x80-\x9f\u2028\u2029]")
 _MEDIA: Final = re.compile(r"m=([a-z]{1,16}) ([0-9]{1,5})(?:/[0-9]{1,3})? ([A-Z/]{1,32})((?: [!-~]{1,64})+)")
 _RTPMAP: Final = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9_.-]{1,32})/([0-9]{1,9})(?:/([0-9]{1,2}))?")
 _EXTMAP: Final = re.compile(
