@@ -6,7 +6,8 @@ use dimpl::{Dtls, Output};
 
 use crate::codec::MediaKind;
 use crate::dtls::Identity;
-use crate::params::{CodecParams, Local, PeerParams, PublishParams, Remote, SlotParams};
+use crate::ice::Credentials;
+use crate::params::{CodecParams, Local, PeerParams, PublishParams, Remote, SlotParams, consent_s};
 use crate::rtcp::{self, Compound};
 use crate::rtp::{Header, HeaderWriter, without_padding};
 use crate::srtp::{Inbound, Outbound, Profile};
@@ -77,6 +78,7 @@ impl Client {
     #[must_use]
     pub fn params(&self, slots: Vec<SlotParams>, publishes: Vec<PublishParams>) -> PeerParams {
         PeerParams {
+            consent_s: consent_s(),
             local: Local { ufrag: self.ufrag.clone(), pwd: PASSWORD.to_owned() },
             remote: Remote {
                 ufrag: "them".to_owned(),
@@ -91,6 +93,17 @@ impl Client {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// Goes by another name from now on.
+    #[must_use]
+    pub fn restart(&mut self, ufrag: &str) -> Credentials {
+        ufrag.clone_into(&mut self.ufrag);
+        Credentials {
+            local_ufrag: ufrag.to_owned(),
+            local_pwd: PASSWORD.to_owned(),
+            remote_ufrag: "them".to_owned(),
+        }
     }
 
     /// A check with a right password.

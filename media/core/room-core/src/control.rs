@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::codec::MediaKind;
+use crate::ice::Credentials;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
-use crate::message::{Command, Message};
+use crate::message::{Command, Message, Route};
 use crate::packet::Packet;
 use crate::params::PeerParams;
 use crate::peer::{Gone, Peer};
@@ -22,6 +23,7 @@ pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
         Command::CloseRoom { room } => shard.close_room(room),
         Command::AddPeer { peer, room, params, tracks } => shard.new_peer(now, peer, room, *params, &tracks),
         Command::RemovePeer { peer } => shard.drop_peer(peer),
+        Command::RestartIce { peer, credentials } => shard.restart_ice(peer, credentials),
         Command::AddSource { source, room, audio, video } => shard.new_source(source, room, audio, video),
         Command::WriteFrame { source, frame } => {
             if let Some(found) = shard.sources.get_mut(&source) {
@@ -117,6 +119,22 @@ impl Shard {
             self.remove_peer(place, Gone::Closed);
         } else if let Some(to) = self.moved_to(peer) {
             self.outbox.push((to, Message::Command(Command::RemovePeer { peer })));
+        }
+    }
+
+    fn restart_ice(&mut self, id: PeerId, credentials: Credentials) {
+        let Some(place) = self.places.get(&id).copied() else {
+            if let Some(to) = self.moved_to(id) {
+                let command = Command::RestartIce { peer: id, credentials };
+                self.outbox.push((to, Message::Command(command)));
+            }
+            return;
+        };
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        self.ufrags.insert(credentials.local_ufrag.clone(), place);
+        self.routes.push(Route::Ufrag(credentials.local_ufrag.clone(), self.index));
+        if let Some(ufrag) = peer.ice.restart(credentials) {
+            self.forget_ufrag(ufrag);
         }
     }
 

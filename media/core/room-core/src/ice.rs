@@ -3,8 +3,10 @@
 //! ```text
 //!   NEW ── first authenticated check ──► VALIDATED ── nomination ──► SELECTED
 //!    │ 15 s without                          │            nomination elsewhere: moves
-//!    ▼                                       ▼ 30 s without a check (RFC 7675)
+//!    ▼                                       ▼ `consent` without a check (RFC 7675)
 //!   never connected                      consent lost
+//!
+//!   restart: new names and passwords; the first check by them ends the old ones and moves to where it came from
 //! ```
 //!
 //! Invariant: only an address that passed an authenticated check is spoken to.
@@ -15,8 +17,6 @@ use std::time::Duration;
 use crate::limits::ADDRESSES_PER_PEER;
 use crate::stun::Request;
 use crate::time::Time;
-
-pub const CONSENT: Duration = Duration::from_secs(30);
 
 /// The local half of an ICE exchange and the name of the remote one.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub struct Credentials {
 #[derive(Debug)]
 pub struct IceLite {
     credentials: Credentials,
+    /// Of before a restart, until a check uses the new ones (RFC 8445 section 9).
+    earlier: Option<Credentials>,
+    /// How long a peer may be silent.
+    consent: Duration,
     /// Newest last.
     validated: Vec<SocketAddr>,
     selected: Option<SocketAddr>,
@@ -37,27 +41,49 @@ pub struct IceLite {
 }
 
 /// What an authentic check changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Check {
     pub new_address: bool,
     /// An address that had to make room.
     pub dropped: Option<SocketAddr>,
+    /// A name of before a restart that serves no more.
+    pub forgotten: Option<String>,
 }
 
 impl IceLite {
     #[must_use]
-    pub fn new(credentials: Credentials) -> IceLite {
-        IceLite { credentials, validated: Vec::new(), selected: None, nominated: false, heard: None }
+    pub fn new(credentials: Credentials, consent: Duration) -> IceLite {
+        IceLite {
+            credentials,
+            earlier: None,
+            consent,
+            validated: Vec::new(),
+            selected: None,
+            nominated: false,
+            heard: None,
+        }
     }
 
-    #[must_use]
-    pub fn local_ufrag(&self) -> &str {
-        &self.credentials.local_ufrag
+    /// Takes new names and passwords. Returns a name that serves no more.
+    pub fn restart(&mut self, credentials: Credentials) -> Option<String> {
+        let before = std::mem::replace(&mut self.credentials, credentials);
+        self.earlier.replace(before).map(|forgotten| forgotten.local_ufrag)
     }
 
+    /// The names by which checks may ask for this peer.
+    pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
+        self.known().map(|one| one.local_ufrag.as_str())
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Credentials> {
+        std::iter::once(&self.credentials).chain(&self.earlier)
+    }
+
+    /// The password that answers this request.
     #[must_use]
-    pub fn local_pwd(&self) -> &str {
-        &self.credentials.local_pwd
+    pub fn local_pwd(&self, request: &Request<'_>) -> &str {
+        let earlier = self.earlier.as_ref().filter(|one| one.local_ufrag == request.local_ufrag());
+        &earlier.unwrap_or(&self.credentials).local_pwd
     }
 
     #[must_use]
@@ -79,15 +105,23 @@ impl IceLite {
     #[must_use]
     pub fn is_authentic(&self, request: &Request<'_>) -> bool {
         let Some((local, remote)) = request.username.split_once(':') else { return false };
-        local == self.credentials.local_ufrag
-            && remote == self.credentials.remote_ufrag
-            && request.verified(&self.credentials.local_pwd)
+        self.known().any(|credentials| {
+            local == credentials.local_ufrag
+                && remote == credentials.remote_ufrag
+                && request.verified(&credentials.local_pwd)
+        })
     }
 
     /// Takes an authentic check from `from`.
     pub fn checked(&mut self, now: Time, from: SocketAddr, request: &Request<'_>) -> Check {
         self.heard = Some(now);
         let mut check = Check::default();
+        if request.local_ufrag() == self.credentials.local_ufrag
+            && let Some(earlier) = self.earlier.take()
+        {
+            check.forgotten = Some(earlier.local_ufrag);
+            self.nominated = false;
+        }
         if !self.is_validated(from) {
             check.new_address = true;
             check.dropped = self.make_room();
@@ -112,7 +146,7 @@ impl IceLite {
     /// When consent ends unless the peer checks again; `None` before the first check.
     #[must_use]
     pub fn consent_ends(&self) -> Option<Time> {
-        self.heard.map(|heard| heard.plus(CONSENT))
+        self.heard.map(|heard| heard.plus(self.consent))
     }
 }
 
@@ -121,12 +155,16 @@ mod tests {
     use super::*;
     use crate::stun;
 
+    fn credentials(local_ufrag: &str, local_pwd: &str, remote_ufrag: &str) -> Credentials {
+        Credentials {
+            local_ufrag: local_ufrag.into(),
+            local_pwd: local_pwd.into(),
+            remote_ufrag: remote_ufrag.into(),
+        }
+    }
+
     fn agent() -> IceLite {
-        IceLite::new(Credentials {
-            local_ufrag: "here".into(),
-            local_pwd: "secret".into(),
-            remote_ufrag: "there".into(),
-        })
+        IceLite::new(credentials("here", "secret", "there"), Duration::from_secs(30))
     }
 
     fn check(agent: &mut IceLite, from: &str, nominate: bool) -> Check {
@@ -152,6 +190,34 @@ mod tests {
             let raw = stun::request(&[0; 12], username, "secret", true);
             assert!(!agent().is_authentic(&Request::read(&raw).unwrap()), "{username}");
         }
+    }
+
+    #[test]
+    fn after_a_restart_the_old_names_serve_until_the_new_are_used() {
+        let mut agent = agent();
+        check(&mut agent, "10.0.0.1:1", true);
+        assert_eq!(agent.restart(credentials("anew", "word", "they")), None);
+        assert_eq!(agent.local_ufrags().collect::<Vec<_>>(), ["anew", "here"]);
+        assert_eq!(check(&mut agent, "10.0.0.1:1", true).forgotten, None);
+
+        let raw = stun::request(&[0; 12], "anew:they", "word", false);
+        let request = Request::read(&raw).unwrap();
+        assert!(agent.is_authentic(&request));
+        assert_eq!(agent.local_pwd(&request), "word");
+        let moved = agent.checked(Time::from_nanos(0), "10.0.0.2:2".parse().unwrap(), &request);
+
+        assert_eq!(moved.forgotten.as_deref(), Some("here"));
+        assert_eq!(agent.selected(), Some("10.0.0.2:2".parse().unwrap()));
+        let raw = stun::request(&[0; 12], "here:there", "secret", true);
+        assert!(!agent.is_authentic(&Request::read(&raw).unwrap()), "the old names are gone");
+    }
+
+    #[test]
+    fn a_second_restart_ends_the_names_of_before_the_first() {
+        let mut agent = agent();
+        agent.restart(credentials("one", "word", "they"));
+        assert_eq!(agent.restart(credentials("two", "word", "they")).as_deref(), Some("here"));
+        assert_eq!(agent.local_ufrags().collect::<Vec<_>>(), ["two", "one"]);
     }
 
     #[test]

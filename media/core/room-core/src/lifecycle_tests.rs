@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::peer::Gone;
-use crate::world::{ROOM, World, play, scatter};
+use crate::world::{ROOM, World, play, play_on, scatter};
 
 /// DTLS doubles its patience after each loss, so within the 15 s that a peer has, about one handshake in a hundred does
 /// not get through; such a browser offers anew.
@@ -24,6 +24,43 @@ fn connections_survive_a_network_that_loses_a_third() {
     }
     let connected = viewers.iter().filter(|viewer| world.clients[**viewer].is_connected()).count();
     assert!(connected >= VIEWERS - 5, "{connected} of {VIEWERS} connected");
+}
+
+/// RFC 8445 section 9: the same connection by new names, with no handshake and no packet's number begun anew.
+#[test]
+fn media_go_on_through_a_restart_of_ice() {
+    for shards in [1, 2] {
+        let mut world = World::new(shards);
+        let viewer = world.viewer();
+        play(&mut world, 500);
+        let credentials = world.clients[viewer].restart("anew");
+        let peer = PeerId(viewer as u64);
+        world.all(|| Command::RestartIce { peer, credentials: credentials.clone() });
+        play_on(&mut world, 500, 200);
+        let before = world.clients[viewer].media.len();
+        let check = world.clients[viewer].check();
+        world.send(viewer, check);
+        play_on(&mut world, 700, 500);
+        assert!(world.clients[viewer].media.len() >= before + 30, "{shards} shards");
+        assert!(world.clients[viewer].responses > 1, "the check by the new name was answered");
+        let names: usize = world.shards.iter().map(|shard| shard.ufrags.len()).sum();
+        assert_eq!(names, 1, "the old name is gone");
+    }
+}
+
+#[test]
+fn who_has_no_other_sign_of_life_is_gone_sooner() {
+    let mut world = World::new(1);
+    let viewer = world.viewer_with("brief", |params| params.consent_s = 15);
+    world.run_ms(14_500);
+    assert!(!world.events.iter().any(|event| matches!(event, Event::PeerGone { .. })));
+    world.run_ms(1_000);
+    let gone = Event::PeerGone {
+        peer: PeerId(viewer as u64),
+        room: Arc::from("room"),
+        reason: Gone::ConsentTimeout,
+    };
+    assert_eq!(world.events.last(), Some(&gone));
 }
 
 #[test]

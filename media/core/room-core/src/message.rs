@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::codec::MediaKind;
+use crate::ice::Credentials;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
 use crate::packet::Packet;
 use crate::params::PeerParams;
@@ -31,6 +32,11 @@ pub enum Command {
     },
     RemovePeer {
         peer: PeerId,
+    },
+    /// New names and passwords; everything else of the connection stays.
+    RestartIce {
+        peer: PeerId,
+        credentials: Credentials,
     },
     AddSource {
         source: SourceId,

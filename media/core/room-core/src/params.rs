@@ -17,12 +17,21 @@ pub const REPAIRED_STREAM_ID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-r
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct PeerParams {
+    /// Without an authentic check for this long, the peer is gone.
+    #[serde(default = "consent_s")]
+    pub consent_s: u64,
     pub local: Local,
     pub remote: Remote,
     #[serde(default)]
     pub slots: Vec<SlotParams>,
     #[serde(default)]
     pub publishes: Vec<PublishParams>,
+}
+
+/// RFC 7675 section 5.1.
+#[must_use]
+pub const fn consent_s() -> u64 {
+    30
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -129,7 +129,7 @@ impl Peer {
         Peer {
             id,
             room,
-            ice: IceLite::new(credentials),
+            ice: IceLite::new(credentials, Duration::from_secs(params.consent_s)),
             handshake: Handshake::new(identity, anchor, expected, now),
             begun: false,
             session: None,
@@ -188,10 +188,9 @@ impl Peer {
         request: &Request<'_>,
         around: &mut Surroundings<'_>,
     ) -> Check {
-        let check = self.ice.checked(around.now, from, request);
-        let response = stun::success(&request.transaction, from, self.ice.local_pwd());
+        let response = stun::success(&request.transaction, from, self.ice.local_pwd(request));
         around.transmit.push(from, &response);
-        check
+        self.ice.checked(around.now, from, request)
     }
 
     /// Takes a DTLS datagram from a validated address.

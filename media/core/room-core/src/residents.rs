@@ -39,7 +39,7 @@ impl Shard {
         while self.moved.front().is_some_and(|(at, ..)| now.since(*at) > FORWARDING) {
             self.moved.pop_front();
         }
-        self.routes.push(Route::Ufrag(peer.ice.local_ufrag().to_owned(), to));
+        self.routes.extend(peer.ice.local_ufrags().map(|ufrag| Route::Ufrag(ufrag.to_owned(), to)));
         self.outbox.push((to, Message::Moved { peer, from, bytes: bytes.to_vec() }));
     }
 
@@ -67,8 +67,10 @@ impl Shard {
         room.peers.push(place);
         let is_first = room.peers.len() == 1;
         self.places.insert(peer.id, place);
-        self.ufrags.insert(peer.ice.local_ufrag().to_owned(), place);
-        self.routes.push(Route::Ufrag(peer.ice.local_ufrag().to_owned(), self.index));
+        for ufrag in peer.ice.local_ufrags() {
+            self.ufrags.insert(ufrag.to_owned(), place);
+            self.routes.push(Route::Ufrag(ufrag.to_owned(), self.index));
+        }
         let (id, room) = (peer.id, peer.room);
         self.peers[place] = Some(peer);
         if is_first {
@@ -78,6 +80,12 @@ impl Shard {
         Some(place)
     }
 
+    /// A name by which checks asked for a peer serves no more.
+    pub(crate) fn forget_ufrag(&mut self, ufrag: String) {
+        self.ufrags.remove(&ufrag);
+        self.routes.push(Route::NoUfrag(ufrag));
+    }
+
     /// Takes a peer out of every table, without a word to anyone outside.
     fn take_peer(&mut self, place: Place) -> Option<Box<Peer>> {
         let mut peer = self.peers.get_mut(place)?.take()?;
@@ -85,7 +93,9 @@ impl Shard {
         peer.alarm_rang(Time::FAR);
         self.free.push(place);
         self.places.remove(&peer.id);
-        self.ufrags.remove(peer.ice.local_ufrag());
+        for ufrag in peer.ice.local_ufrags() {
+            self.ufrags.remove(ufrag);
+        }
         for address in peer.ice.addresses() {
             self.forget_address(place, *address);
         }
@@ -106,7 +116,7 @@ impl Shard {
     pub(crate) fn remove_peer(&mut self, place: Place, reason: Gone) {
         let Some(mut peer) = self.take_peer(place) else { return };
         peer.close(&mut self.transmit);
-        self.routes.push(Route::NoUfrag(peer.ice.local_ufrag().to_owned()));
+        self.routes.extend(peer.ice.local_ufrags().map(|ufrag| Route::NoUfrag(ufrag.to_owned())));
         self.gone.add(&peer.counters);
         for publication in &peer.publications {
             if publication.started {

@@ -151,7 +151,11 @@ impl Shard {
         }
         let mut check = None;
         self.with_peer(now, place, |peer, around| check = Some(peer.checked(from, &request, around)));
-        if let Some(check) = check.filter(|check| check.new_address) {
+        let Some(check) = check else { return Owner::Settled };
+        if let Some(ufrag) = check.forgotten {
+            self.forget_ufrag(ufrag);
+        }
+        if check.new_address {
             self.addresses.insert(from, place);
             self.routes.push(Route::Address(from, self.index));
             if let Some(dropped) = check.dropped {

@@ -9,7 +9,7 @@ use crate::codec::{Codec, MediaKind};
 use crate::dtls::Identity;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
 use crate::message::{Command, Event, Message, Owner, Route};
-use crate::params::{PublishParams, SlotParams};
+use crate::params::{PeerParams, PublishParams, SlotParams};
 use crate::room::Layout;
 use crate::shard::{Setup, Shard};
 use crate::source::Frame;
@@ -140,9 +140,14 @@ impl World {
     /// A viewer whose certificate is not the one that its offer promised.
     pub fn impostor(&mut self) -> usize {
         let promised = Client::new("else", self.anchor, self.now).params(Vec::new(), Vec::new()).remote;
-        let client = Client::new("impostor", self.anchor, self.now);
+        self.viewer_with("impostor", |params| params.remote = promised)
+    }
+
+    /// A viewer of one slot, about whom something else was negotiated.
+    pub fn viewer_with(&mut self, ufrag: &str, change: impl FnOnce(&mut PeerParams)) -> usize {
+        let client = Client::new(ufrag, self.anchor, self.now);
         let mut params = client.params(vec![crate::client::slot(MediaKind::Video, 0, 77)], Vec::new());
-        params.remote = promised;
+        change(&mut params);
         let number = self.clients.len();
         let (peer, params) = (PeerId(number as u64), Box::new(params));
         self.shards[0].command(self.now, Command::AddPeer { peer, room: ROOM, params, tracks: Vec::new() });

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use room_core::dtls::Identity;
+use room_core::ice::Credentials;
 use room_core::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
 use room_core::message::{Command, Event};
 use room_core::params::PeerParams;
@@ -20,6 +21,7 @@ use room_core::stats::ShardStats;
 use room_core::time::Time;
 use serde::Deserialize;
 
+use crate::admission;
 use crate::clock;
 use crate::events::Events;
 use crate::inbox::{Inbox, Input};
@@ -29,8 +31,6 @@ use crate::socket::Socket;
 use crate::worker::Worker;
 
 const MAX_SHARDS: usize = 64;
-const MAX_SLOTS: usize = 16;
-const MAX_PUBLISHED: usize = 8;
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
@@ -227,7 +227,7 @@ impl Engine {
     /// # Errors
     /// `NoRoom`, `RoomFull`, `BadParameters`.
     pub fn add_peer(&self, key: &str, params: PeerParams) -> Result<(PeerId, Vec<TrackId>), Refusal> {
-        check(&params)?;
+        admission::check(&params)?;
         let mut directory = self.shared.directory();
         let Some((key, entry)) = directory.rooms.get_key_value(key) else { return Err(Refusal::NoRoom) };
         if entry.peers >= self.config.max_peers_per_room {
@@ -302,6 +302,18 @@ impl Engine {
 
     pub fn set_view(&self, peer: PeerId, slot: usize, max_height: u32) {
         self.to_all(|| Command::SetView { peer, slot, max_height });
+    }
+
+    /// New names and passwords for a peer's checks.
+    ///
+    /// # Errors
+    /// `BadParameters`.
+    pub fn restart_ice(&self, peer: PeerId, credentials: &Credentials) -> Result<(), Refusal> {
+        if !admission::is_sound(&credentials.local_ufrag, &credentials.local_pwd) {
+            return Err(Refusal::BadParameters);
+        }
+        self.to_all(|| Command::RestartIce { peer, credentials: credentials.clone() });
+        Ok(())
     }
 
     pub fn set_deadline(&self, deadline: Option<Time>) {
@@ -384,16 +396,4 @@ fn open_sockets(
         sockets.push(Socket::join(address, segmentation)?);
     }
     Ok((sockets, address.port()))
-}
-
-fn check(params: &PeerParams) -> Result<(), Refusal> {
-    let codecs =
-        params.slots.iter().map(|slot| &slot.codecs).chain(params.publishes.iter().map(|one| &one.codecs));
-    let sound = params.slots.len() <= MAX_SLOTS
-        && params.publishes.len() <= MAX_PUBLISHED
-        && params.local.ufrag.len() >= 4
-        && params.local.pwd.len() >= 22
-        && !params.remote.expected().is_empty()
-        && codecs.flatten().all(|codec| codec.pt < 128 && codec.rtx_pt.is_none_or(|pt| pt < 128));
-    if sound { Ok(()) } else { Err(Refusal::BadParameters) }
 }

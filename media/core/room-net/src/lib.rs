@@ -4,6 +4,7 @@
 //! nothing.
 
 mod address;
+mod admission;
 mod clock;
 mod engine;
 mod events;

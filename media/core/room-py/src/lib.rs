@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use room_core::codec::{Codec, MediaKind};
+use room_core::ice::Credentials;
 use room_core::ids::{PeerId, SourceId, TrackId};
 use room_core::message::Event;
 use room_core::params::PeerParams;
@@ -78,6 +79,17 @@ impl Engine {
 
     fn remove_peer(&self, peer: u64) {
         self.0.remove_peer(PeerId(peer));
+    }
+
+    fn restart_ice(
+        &self,
+        peer: u64,
+        local_ufrag: String,
+        local_pwd: String,
+        remote_ufrag: String,
+    ) -> PyResult<()> {
+        let credentials = Credentials { local_ufrag, local_pwd, remote_ufrag };
+        self.0.restart_ice(PeerId(peer), &credentials).map_err(refused)
     }
 
     fn add_source(&self, room: &str) -> PyResult<(u64, u64, u64)> {
