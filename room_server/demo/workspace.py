@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from playback.timeline import length_s
+from playback.timeline import Timeline, length_s
 from room_server.access.rules import Link, Role
 from room_server.access.service import Access
 from room_server.accounts.service import Workspaces
@@ -89,7 +89,7 @@ class DemoWorkspace:
             )
             title = EventPlan(title=_say(wish, "event.film"), accent="#8a3b12")
             session = await self._session(tx, workspace_id, title, automated, wish)
-            await self._plans.save_in(tx, session.session_id, film.timeline, (_cta(wish),))
+            await self._plans.save_in(tx, session.session_id, _titled(film.timeline, wish), (_cta(wish),))
             for title, mode in (
                 (EventPlan(title=_say(wish, "event.live"), accent="#1f6f78"), ChatMode.OPEN),
                 (EventPlan(title=_say(wish, "event.moderated"), accent="#5b3f8c"), ChatMode.MODERATED),
@@ -146,6 +146,12 @@ def place_assets(film: FilmPlan, assets_dir: Path) -> None:
         draft.unlink(missing_ok=True)
         draft.symlink_to(folder)
         os.replace(draft, assets_dir / asset_id)
+
+
+def _titled(timeline: Timeline, wish: Wish) -> Timeline:
+    """Return the film's timeline with its titles in the language that is wished."""
+    media = tuple(replace(item, title=_say(wish, f"film.{item.asset_id}")) for item in timeline.media)
+    return replace(timeline, media=media)
 
 
 def _cta(wish: Wish) -> Cta:

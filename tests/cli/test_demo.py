@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,13 @@ def links(said: dict[str, Any]) -> list[str]:
 def files_in(running: Demo) -> set[str]:
     """Return the names in the demo's data folder; none when it is gone."""
     return {path.name for path in Path(running.said["data_dir"]).glob("*")}
+
+
+def film_titles(running: Demo) -> list[str]:
+    """Return how the films of the automated session are called."""
+    with closing(sqlite3.connect(Path(running.said["data_dir"]) / "room.sqlite3")) as file:
+        document = json.loads(file.execute("SELECT document FROM plan").fetchone()[0])
+    return [item["title"] for item in document["media"]]
 
 
 async def page_of(running: Demo, number: int, role: str = "participant") -> str:
@@ -224,6 +234,10 @@ async def _until_over(running: Demo) -> None:
 
 
 ENGLISH = ("en", ("A film at its second", "Talking live", "Questions, moderated"))
+FILMS = {
+    "en": ["Big Buck Bunny", "Bikes", "Carphone"],
+    "fr": ["Big Buck Bunny", "À vélo en ville", "Au téléphone en voiture"],
+}
 FRENCH = ("fr", ("Un film à l’heure dite", "En direct avec vous", "Vos questions, avec modérateur"))
 
 
@@ -251,6 +265,7 @@ async def test_the_demo_speaks_the_language_of_the_terminal_or_the_one_asked_for
                 page = await page_of(running, number, role)
                 assert f"<title>{title}</title>" in page
                 assert f'<html lang="{language}">' in page
+        assert film_titles(running) == FILMS[language]
 
 
 async def test_a_language_that_the_demo_does_not_speak_is_refused(tmp_path: Path) -> None:
