@@ -83,8 +83,8 @@ class Programme:
         self._reopening = None
 
     def _follow_again(self) -> None:
-        """Play what was found; a pause keeps its picture, and what follows it has the files."""
-        if self._course is not None and self._course[1].motion is Motion.RUNNING:
+        """Play what was found, or show the picture of it at which a pause stands."""
+        if self._course is not None and self._course[1].motion is not Motion.ENDED:
             self.follow(*self._course)
 
     def follow(self, timeline: Timeline, transport: Transport) -> None:

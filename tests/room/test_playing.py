@@ -85,6 +85,20 @@ async def test_a_new_process_plays_on_in_the_right_place(here: World) -> None:
     assert numbers[-1] >= int(27.5 * FPS)
 
 
+async def test_a_new_process_shows_where_a_host_who_has_taken_over_stopped(here: World) -> None:
+    """AUT-19, ROOM-8."""
+    session = await film_session(here)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    here.clock.advance(20)
+    await here.rooms.running.take_over(hal)
+    await here.restart()
+    here.clock.advance(7.5)
+    await here.rooms.start()
+    await until(lambda: bool(here.media.sources) and bool(frames(here.media.sources[0])))
+    assert frames(here.media.sources[0])[-1][0] == 20 * FPS
+
+
 async def test_a_missing_film_silences_its_own_items_alone_and_plays_once_it_is_there(here: World) -> None:
     """ROOM-5."""
     asset(here.folder / "film", "film", 62).close()
@@ -106,7 +120,9 @@ async def test_a_missing_film_silences_its_own_items_alone_and_plays_once_it_is_
     assert at_ns >= here.clock.monotonic_ns()
 
 
-async def test_a_film_that_comes_while_a_host_has_taken_over_plays_when_handed_back(here: World) -> None:
+async def test_a_film_that_comes_while_a_host_has_taken_over_is_seen_and_plays_when_handed_back(
+    here: World,
+) -> None:
     session = await here.session(RoomType.AUTOMATED)
     hal = await here.join(session.session_id, "Hal", Role.HOST)
     await on_air(here, session)
@@ -116,7 +132,8 @@ async def test_a_film_that_comes_while_a_host_has_taken_over_plays_when_handed_b
     programme = here.rooms.running._runs[session.session_id].programme
     await until(lambda: not programme._missing)
     source = here.media.sources[0]
-    assert frames(source) == []
+    await until(lambda: bool(frames(source)))
+    assert frames(source)[-1][0] == 10 * FPS
 
     await here.rooms.running.hand_back(hal, HandBack.LEFT_OFF)
     await until(lambda: len(frames(source)) >= FPS)
