@@ -186,13 +186,50 @@ def extend_buffer(timeline: Timeline, item_id: str, seconds: float) -> Timeline:
     if extended is None:
         raise TimelineRefused("unknown_item", item_id)
 
+    return _buffered(timeline, extended, seconds)
+
+
+def shorten_buffer(timeline: Timeline, item_id: str, seconds: float) -> Timeline:
+    """Return the timeline with `seconds` less buffer after `item_id`: what `extend_buffer` did, taken back.
+
+    Raise `TimelineRefused` unknown_item, not_positive or not_finite; negative when the buffer is shorter.
+    """
+    if not math.isfinite(seconds):
+        raise TimelineRefused("not_finite", item_id)
+    if seconds <= 0:
+        raise TimelineRefused("not_positive", item_id)
+    item = next((item for item in timeline.media if item.item_id == item_id), None)
+    if item is None:
+        raise TimelineRefused("unknown_item", item_id)
+    if seconds > item.buffer_s:
+        raise TimelineRefused("negative", item_id)
+    return _buffered(timeline, item, -seconds)
+
+
+def cut_overlay(timeline: Timeline, item_id: str, at_s: float) -> Timeline:
+    """Return the timeline with the overlay `item_id` ending at `at_s`, if it is on show there; else as it is.
+
+    One that would be shown for no time at all is gone.
+    """
+    cut = next((one for one in visible(timeline, at_s) if one.item_id == item_id), None)
+    if cut is None:
+        return timeline
+    others = tuple(one for one in timeline.overlays if one is not cut)
+    if at_s == cut.offset_s:
+        return Timeline(timeline.media, others)
+    return Timeline(timeline.media, (*others, replace(cut, duration_s=at_s - cut.offset_s)))
+
+
+def _buffered(timeline: Timeline, changed: MediaItem, seconds: float) -> Timeline:
+    """Add `seconds` to the buffer of an item, and move all that begins after it."""
+
     def media(item: MediaItem) -> MediaItem:
-        if item.item_id == item_id:
+        if item is changed:
             return replace(item, buffer_s=item.buffer_s + seconds)
-        return replace(item, offset_s=item.offset_s + seconds) if item.offset_s >= extended.free_s else item
+        return replace(item, offset_s=item.offset_s + seconds) if item.offset_s >= changed.free_s else item
 
     def overlay(item: OverlayItem) -> OverlayItem:
-        return replace(item, offset_s=item.offset_s + seconds) if item.offset_s >= extended.free_s else item
+        return replace(item, offset_s=item.offset_s + seconds) if item.offset_s >= changed.free_s else item
 
     return Timeline(tuple(map(media, timeline.media)), tuple(map(overlay, timeline.overlays)))
 

@@ -12,6 +12,7 @@ from signaling.wire import (
     PersonRef,
     PlaybackExtendBuffer,
     PlaybackHandBack,
+    PlaybackShortenBuffer,
     PlaybackSkipTo,
     StageLeave,
     StageShow,
@@ -33,6 +34,11 @@ async def end(rooms: RoomService, who: Admission, _: Nothing) -> None:
 @handles(HANDLERS, "cta.launch")
 async def launch_cta(rooms: RoomService, who: Admission, payload: CtaRef) -> None:
     await rooms.hosting.launch_cta(who, CtaId(payload.cta_id))
+
+
+@handles(HANDLERS, "cta.withdraw")
+async def withdraw_cta(rooms: RoomService, who: Admission, payload: CtaRef) -> None:
+    await rooms.hosting.withdraw_cta(who, CtaId(payload.cta_id))
 
 
 @handles(HANDLERS, "stage.invite")
@@ -88,3 +94,8 @@ async def skip_to(rooms: RoomService, who: Admission, payload: PlaybackSkipTo) -
 @handles(HANDLERS, "playback.extend_buffer")
 async def extend_buffer(rooms: RoomService, who: Admission, payload: PlaybackExtendBuffer) -> None:
     await rooms.running.extend_buffer(who, float(payload.seconds))
+
+
+@handles(HANDLERS, "playback.shorten_buffer")
+async def shorten_buffer(rooms: RoomService, who: Admission, payload: PlaybackShortenBuffer) -> None:
+    await rooms.running.shorten_buffer(who, float(payload.seconds))

@@ -28,6 +28,7 @@ from signaling.wire import (
     PlaybackExtendBuffer,
     PlaybackHandBack,
     PlaybackPosition,
+    PlaybackShortenBuffer,
     PlaybackSkipTo,
     RoomCount,
     RoomPerson,
@@ -85,7 +86,9 @@ ERRORS: dict[str, str] = {
     "not_taken_over": "Nobody has taken over.",
     "unknown_item": "No such item on the timeline.",
     "no_buffer": "No media item is playing or in its buffer.",
+    "buffer_spent": "Fewer seconds are left of the buffer.",
     "unknown_cta": "No such CTA in this session.",
+    "cta_not_shown": "The CTA is not on show.",
     "room_full": "The room takes no more media connections.",
     "no_offer": "`media.view` needs a `media.offer` first.",
     "offer_refused": "The SDP offer cannot be answered; `detail` says why.",
@@ -172,7 +175,16 @@ REQUESTS: dict[str, Request] = {
     "playback.extend_buffer": Request(
         PlaybackExtendBuffer, Nothing, Sender.HOST, does="Lengthens the buffer of the present item."
     ),
+    "playback.shorten_buffer": Request(
+        PlaybackShortenBuffer,
+        Nothing,
+        Sender.HOST,
+        does="Takes seconds back from the buffer of the present item.",
+    ),
     "cta.launch": Request(CtaRef, Nothing, Sender.HOST, does="Shows a CTA to everyone now."),
+    "cta.withdraw": Request(
+        CtaRef, Nothing, Sender.HOST, does="Takes a CTA that is on show back from everyone."
+    ),
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from room_server.access.rules import Role
 from room_server.room.chat import HISTORY_MESSAGES, MAX_TEXT_CHARS
+from room_server.room.permissions import Action, may_over
 from signaling import wire
 from signaling.shapes import FieldShape, enums, fields, models, own_fields, type_name
 from signaling.tables import CONNECT_ERRORS, ERRORS, NOTICES, REQUESTS
@@ -38,7 +40,7 @@ def typescript() -> str:
     parts = [_HEAD, _constants(), *(_union(type_name(enum), list(enum)) for enum in enums())]
     parts += [_union("ErrorCode", list(ERRORS)), _union("ConnectErrorCode", list(CONNECT_ERRORS))]
     parts += [_interface(model) for model in models()]
-    parts += [_requests(), _request_limits(), _notices(), _TAIL]
+    parts += [_requests(), _request_limits(), _notices(), _governs(), _TAIL]
     return "\n".join(parts)
 
 
@@ -102,3 +104,13 @@ def _notices() -> str:
         for event, notice in NOTICES.items()
     )
     return f"/** Server to client; never acknowledged. */\nexport interface Notices {{\n{body}}}\n"
+
+
+def _governs() -> str:
+    done_to_people = (Action.INVITE, Action.MUTE, Action.REMOVE)
+    body = ""
+    for role in Role:
+        below = [other for other in Role if all(may_over(role, action, other) for action in done_to_people)]
+        body += f"\t{role.value}: [{', '.join(json.dumps(other.value) for other in below)}],\n"
+    note = "/** To whom each role may do what is done to people: mute, send off the stage, remove. */\n"
+    return f"{note}export const GOVERNS: Readonly<Record<Role, readonly Role[]>> = {{\n{body}}};\n"

@@ -242,6 +242,12 @@ class PlaybackExtendBuffer(Wire):
     seconds: Annotated[int, Field(ge=5, le=600)]
 
 
+class PlaybackShortenBuffer(Wire):
+    """Seconds taken off the buffer of the present item; everything after it moves."""
+
+    seconds: Annotated[int, Field(ge=5, le=600)]
+
+
 class CtaRef(Wire):
     """One CTA."""
 

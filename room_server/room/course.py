@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from playback import timeline as rules
 from playback.clock import Motion
-from playback.timeline import Phase, Timeline
+from playback.timeline import MediaItem, Phase, Timeline
 from room_server.errors import Refused
 from room_server.ids import CtaId
 
@@ -47,6 +47,7 @@ class Cause(StrEnum):
     HAND_BACK = "hand_back"
     SKIP = "skip"
     EXTEND = "extend"
+    SHORTEN = "shorten"
     END = "end"
 
 
@@ -218,13 +219,44 @@ def extend_buffer(
 
     A pause stays the one that it is: whose, and since when.
     """
-    position_s = row.position_at(now)
-    item = rules.where(plan.timeline, position_s).item
+    item = _present(plan, row, now)
+    longer = rules.extend_buffer(plan.timeline, item.item_id, seconds)
+    return _rebuffered(plan, longer, row, Cause.EXTEND, by_name, now)
+
+
+def shorten_buffer(
+    plan: Plan, row: TransportRow, seconds: float, by_name: str, now: datetime
+) -> tuple[Plan, TransportRow]:
+    """Take back seconds of the present item's buffer, what was planned of it included.
+
+    Raise `Refused`: no_buffer between items, buffer_spent when fewer seconds are left of it.
+    """
+    item = _present(plan, row, now)
+    if seconds > min(item.buffer_s, item.free_s - row.position_at(now)):
+        raise Refused("buffer_spent")
+    shorter = rules.shorten_buffer(plan.timeline, item.item_id, seconds)
+    return _rebuffered(plan, shorter, row, Cause.SHORTEN, by_name, now)
+
+
+def _present(plan: Plan, row: TransportRow, now: datetime) -> MediaItem:
+    item = rules.where(plan.timeline, row.position_at(now)).item
     if item is None:
         raise Refused("no_buffer")
-    longer = Plan(plan.version + 1, rules.extend_buffer(plan.timeline, item.item_id, seconds), plan.ctas)
+    return item
+
+
+def _rebuffered(
+    plan: Plan, timeline: Timeline, row: TransportRow, cause: Cause, by_name: str, now: datetime
+) -> tuple[Plan, TransportRow]:
+    changed = Plan(plan.version + 1, timeline, plan.ctas)
     at, name = (row.at, row.by_name) if row.motion is Motion.PAUSED else (now, by_name)
-    return longer, TransportRow(row.seq + 1, at, position_s, row.motion, Cause.EXTEND, name)
+    return changed, TransportRow(row.seq + 1, at, row.position_at(now), row.motion, cause, name)
+
+
+def withdraw_cta(plan: Plan, row: TransportRow, cta_id: CtaId, now: datetime) -> Plan:
+    """Take a CTA that the timeline shows off it, from the present on; the same plan if it shows none."""
+    cut = rules.cut_overlay(plan.timeline, cta_id, row.position_at(now))
+    return plan if cut is plan.timeline else Plan(plan.version + 1, cut, plan.ctas)
 
 
 def end(row: TransportRow, by_name: str | None, now: datetime) -> TransportRow:

@@ -1,4 +1,4 @@
-"""What hosts do with the session itself: start a live one, end any, launch a CTA."""
+"""What hosts do with the session itself: start a live one, end any, launch and withdraw a CTA."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from room_server.events import store as event_store
 from room_server.events.rules import RoomType, SessionState
 from room_server.ids import CtaId
 from room_server.room import store
-from room_server.room.course import Launch
+from room_server.room.course import Cta, Launch
+from room_server.room.live import Room
 from room_server.room.notices import SessionStateChanged
 from room_server.room.permissions import Action, require
 from room_server.room.ports import Ports
@@ -72,13 +73,7 @@ class Hosting:
 
         Raise `Refused`: not_allowed, unknown_cta, session_not_on_air, seat_moved.
         """
-        require(who, Action.LAUNCH_CTA)
-        room = self._rooms.of(who)
-        if room.state.plan is None:
-            raise Refused("unknown_cta", 404)
-        cta = room.state.plan.cta(cta_id)
-        if room.state.session.state is not SessionState.ON_AIR:
-            raise Refused("session_not_on_air")
+        room, cta = self._room_with(who, cta_id)
         now = room.clock.now()
         launch = Launch(cta_id, now, now + timedelta(seconds=cta.shown_s))
         async with self._ports.db.transaction() as tx:
@@ -87,3 +82,29 @@ class Hosting:
         room.state = room.state.with_launch(launch, now)
         room.show_anew(cta_id)
         room.pulse()
+
+    async def withdraw_cta(self, who: Admission, cta_id: CtaId) -> None:
+        """Take a CTA back from everyone, whether a host launched it or the timeline shows it.
+
+        Raise `Refused`: cta_not_shown, run_lost, and as `launch_cta`.
+        """
+        room, cta = self._room_with(who, cta_id)
+        if cta not in room.state.ctas(room.clock.now()):
+            raise Refused("cta_not_shown")
+        async with self._ports.db.transaction() as tx:
+            await self._ports.seats.check_holds(tx, who)
+            await store.end_launches(tx, who.session_id, cta_id, room.clock.now())
+            plan = await self._running.cut_in(tx, room, cta_id)
+        room.state = room.state.without_launch(cta_id)
+        self._running.replanned(room, plan)
+
+    def _room_with(self, who: Admission, cta_id: CtaId) -> tuple[Room, Cta]:
+        """The room of `who`, on air, and the CTA of it that they may show and withdraw."""
+        require(who, Action.LAUNCH_CTA)
+        room = self._rooms.of(who)
+        if room.state.plan is None:
+            raise Refused("unknown_cta", 404)
+        cta = room.state.plan.cta(cta_id)
+        if room.state.session.state is not SessionState.ON_AIR:
+            raise Refused("session_not_on_air")
+        return room, cta

@@ -50,10 +50,14 @@ def require(member: Admission, action: Action) -> None:
 
 
 def require_over(member: Admission, action: Action, role: Role) -> None:
-    """As `require`, for something done to a person of `role`: never to somebody of a higher one."""
-    require(member, action)
-    if _RANK[role] > _RANK[member.role]:
+    """As `require`, for something done to a person of `role`."""
+    if not may_over(member.role, action, role):
         raise Refused("not_allowed")
+
+
+def may_over(role: Role, action: Action, other: Role) -> bool:
+    """Whether `role` may do `action` to somebody of the role `other`: never to one of a higher role."""
+    return may(role, action) and _RANK[other] <= _RANK[role]
 
 
 def is_team(role: Role) -> bool:

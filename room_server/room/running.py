@@ -26,7 +26,7 @@ from room_server.clock import Clock
 from room_server.errors import Refused
 from room_server.events import store as event_store
 from room_server.events.rules import RoomType, Session, SessionState
-from room_server.ids import SessionId
+from room_server.ids import CtaId, SessionId
 from room_server.room import course, store
 from room_server.room.course import Cause, HandBack, Plan, TransportRow
 from room_server.room.errands import Errands
@@ -188,6 +188,38 @@ class Running:
         await self._change(
             who, lambda plan, row, now: course.extend_buffer(plan, row, seconds, who.name, now)
         )
+
+    async def shorten_buffer(self, who: Admission, seconds: float) -> None:
+        """Take back what lengthened it.  Raise `Refused`: no_buffer, buffer_spent, and as `take_over`."""
+        await self._change(
+            who, lambda plan, row, now: course.shorten_buffer(plan, row, seconds, who.name, now)
+        )
+
+    async def cut_in(self, tx: Transaction, room: Room, cta_id: CtaId) -> Plan:
+        """Take a CTA off the timeline, in the transaction that withdraws it.
+
+        Returns the plan from then on.  Raise `Refused` session_not_on_air or run_lost.
+        """
+        session_id = room.state.session.session_id
+        run = self._runs.get(session_id)
+        if run is None:
+            raise Refused("session_not_on_air")
+        await store.require_run(tx, session_id, run.fence)
+        plan, row = await self._stored(tx, session_id)
+        cut = course.withdraw_cta(plan, row, cta_id, room.clock.now())
+        if cut is not plan:
+            await store.save_plan(tx, session_id, cut)
+        return cut
+
+    def replanned(self, room: Room, plan: Plan) -> None:
+        """A plan is stored: tell it to the hosts, and play so."""
+        run = self._runs.get(room.state.session.session_id)
+        before = room.state.plan
+        room.state = replace(room.state, plan=plan)
+        if plan != before:
+            self._ports.fanout.tell(room.state.roster.hosts(), timeline_view(plan))
+        if run is not None:
+            self._followed(room, run)
 
     async def _change(self, who: Admission, change: Change) -> None:
         require(who, Action.RUN_PLAYBACK)

@@ -349,6 +349,15 @@ async def add_launch(tx: Transaction, session_id: SessionId, launch: Launch) -> 
     )
 
 
+async def end_launches(tx: Transaction, session_id: SessionId, cta_id: CtaId, now: datetime) -> None:
+    """Let every launch of a CTA that would last longer end now."""
+    await tx.execute(
+        update(launches)
+        .where(launches.c.session_id == session_id, launches.c.cta_id == cta_id, launches.c.until > now)
+        .values(until=now)
+    )
+
+
 async def launches_after(reading: Reading, session_id: SessionId, now: datetime) -> Sequence[Launch]:
     """Return the launches not over at `now`, the last of each CTA, in the order they were made."""
     found = await reading.execute(

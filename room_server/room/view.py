@@ -12,6 +12,7 @@ from datetime import datetime
 from playback.timeline import length_s
 from room_server.access.rules import Admission, Role
 from room_server.events.rules import Session, SessionState
+from room_server.ids import CtaId
 from room_server.room import course
 from room_server.room.chat import ChatLog
 from room_server.room.course import Launch, Plan, Position, TransportRow
@@ -61,6 +62,10 @@ class RoomState:
         """The state after a host's launch; what was over is dropped."""
         still = tuple(one for one in self.launches if one.until > now and one.cta_id != launch.cta_id)
         return replace(self, launches=(*still, launch))
+
+    def without_launch(self, cta_id: CtaId) -> RoomState:
+        """The state after a host took a launched CTA back."""
+        return replace(self, launches=tuple(one for one in self.launches if one.cta_id != cta_id))
 
 
 def snapshot(state: RoomState, reader: Admission, now: datetime) -> Snapshot:

@@ -26,6 +26,7 @@ def test_a_host_is_seen_and_heard_in_the_other_browser(
     session = demo().session("live")
     host = opens(publisher, session.hosts[0])
     join(host)
+    host.press("Start…")
     host.press("Start the session")
     host.press("Turn camera on")
     host.press("Turn microphone on")

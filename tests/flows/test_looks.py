@@ -87,6 +87,7 @@ def test_the_chat_log_is_accessible_and_fits(demo: Callable[..., Demo], opens: O
     alice.see("Only the team reads you, and answers after the session.")
     say(alice, "For later: " + "a-very-long-word" * 20)
     alice.see("For later")
+    host.press("Start…")
     host.press("Start the session")
     host.press("End…")
     host.press("End the session")

@@ -19,8 +19,10 @@ from playback.timeline import (
     TimelineRefused,
     check,
     cues,
+    cut_overlay,
     extend_buffer,
     length_s,
+    shorten_buffer,
     visible,
     where,
 )
@@ -178,6 +180,45 @@ def test_a_longer_buffer_shifts_all_that_comes_later_and_nothing_else(
             assert before.item_position_s == after.item_position_s
     during = item.free_s + seconds / 2
     assert where(longer, during).phase is Phase.BUFFER
+
+
+@given(timelines(fewest=1), st.data(), some_halves)
+def test_a_shorter_buffer_undoes_a_longer_one(
+    timeline: Timeline, data: st.DataObject, seconds: float
+) -> None:
+    item = data.draw(st.sampled_from(timeline.media))
+    longer = extend_buffer(timeline, item.item_id, seconds)
+    assert shorten_buffer(longer, item.item_id, seconds) == timeline
+
+
+@pytest.mark.parametrize(
+    ("item_id", "seconds", "code"),
+    [
+        ("a", 0, "not_positive"),
+        ("a", math.inf, "not_finite"),
+        ("b", 5, "unknown_item"),
+        ("a", 11, "negative"),
+    ],
+)
+def test_a_buffer_is_not_shortened_beyond_itself(item_id: str, seconds: float, code: str) -> None:
+    with pytest.raises(TimelineRefused, match=code):
+        shorten_buffer(Timeline((film("a", 0, 5),)), item_id, seconds)
+
+
+@pytest.mark.parametrize(
+    ("at_s", "left"),
+    [(1, [(2, 6), (4, 6)]), (2, [(4, 6)]), (5, [(2, 5), (4, 6)]), (6, [(2, 6), (4, 6)])],
+    ids=["before it", "as it begins", "while it is on show", "after it"],
+)
+def test_an_overlay_that_is_cut_ends_there_and_nothing_else_moves(
+    at_s: float, left: list[tuple[float, float]]
+) -> None:
+    cut, other = OverlayItem("o", OverlayKind.CTA, 2, 4), OverlayItem("p", OverlayKind.CTA, 4, 2)
+    timeline = Timeline((film("a", 0, 5),), (cut, other))
+    after = cut_overlay(timeline, "o", at_s)
+    assert sorted((one.offset_s, one.end_s) for one in after.overlays) == left
+    assert after.media == timeline.media
+    assert other in after.overlays
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,21 @@ def test_a_buffer_that_grows_in_a_pause_does_not_change_where_the_session_would_
     assert course.position(plan, back, NOON + after(50)).item_id == "one"
 
 
+def test_a_longer_buffer_is_taken_back_as_long_as_it_is_not_spent() -> None:
+    """AUT-18."""
+    longer, row = course.extend_buffer(PLAN, START, 30, "Hal", NOON + after(62))
+    back, row = course.shorten_buffer(longer, row, 30, "Hal", NOON + after(65))
+    assert back.timeline == PLAN.timeline
+    assert (back.version, row.seq, row.cause) == (3, START.seq + 2, course.Cause.SHORTEN)
+    assert course.position(back, row, NOON + after(65)).left_s == pytest.approx(5.0)
+    with pytest.raises(Refused, match="buffer_spent"):
+        course.shorten_buffer(longer, row, 30, "Hal", NOON + after(71))
+    with pytest.raises(Refused, match="buffer_spent"):
+        course.shorten_buffer(PLAN, START, 30, "Hal", NOON + after(20))
+    with pytest.raises(Refused, match="no_buffer"):
+        course.shorten_buffer(PLAN, START, 30, "Hal", NOON + after(75))
+
+
 def test_a_cta_shows_at_its_time_and_when_a_host_launches_it() -> None:
     """ROOM-7, AUT-16."""
     launch = Launch(MORE.cta_id, NOON + after(55), NOON + after(85))

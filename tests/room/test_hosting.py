@@ -20,10 +20,12 @@ HOST_ACTIONS: dict[str, Callable[[World, Admission], Awaitable[object]]] = {
     "start": lambda here, who: here.rooms.hosting.start(who),
     "end": lambda here, who: here.rooms.hosting.end(who),
     "launch": lambda here, who: here.rooms.hosting.launch_cta(who, CtaId("offer")),
+    "withdraw": lambda here, who: here.rooms.hosting.withdraw_cta(who, CtaId("offer")),
     "take over": lambda here, who: here.rooms.running.take_over(who),
     "hand back": lambda here, who: here.rooms.running.hand_back(who, HandBack.LEFT_OFF),
     "skip": lambda here, who: here.rooms.running.skip_to(who, "two"),
     "extend": lambda here, who: here.rooms.running.extend_buffer(who, 10),
+    "shorten": lambda here, who: here.rooms.running.shorten_buffer(who, 10),
 }
 MODERATOR_ACTIONS: dict[str, Callable[[World, Admission], Awaitable[object]]] = {
     "approve": lambda here, who: here.rooms.talking.approve(who, MessageId("m")),

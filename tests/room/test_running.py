@@ -17,7 +17,7 @@ from room_server.room import store
 from room_server.room.course import HandBack, PlaybackState, Position
 from room_server.room.notices import CtaHidden, CtaShown, SessionStateChanged, TimelineView
 from tests.room.waiting import until
-from tests.room.world import MORE, NOON, OFFER, World, on_air, pass_time, room_of
+from tests.room.world import MORE, NOON, OFFER, TIMELINE, World, on_air, pass_time, room_of
 
 
 def positions(here: World, who: Admission) -> list[Position]:
@@ -157,6 +157,49 @@ async def test_a_host_launches_a_cta(here: World) -> None:
     assert CtaHidden(MORE.cta_id) in here.notices.to(ann)
 
 
+async def test_a_host_withdraws_a_cta_that_was_launched(here: World) -> None:
+    """ROOM-7: it is gone for everyone at once, also after a restart, and may be launched again."""
+    session = await here.session(RoomType.AUTOMATED)
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    with pytest.raises(Refused, match="cta_not_shown"):
+        await here.rooms.hosting.withdraw_cta(hal, MORE.cta_id)
+    await here.rooms.hosting.launch_cta(hal, MORE.cta_id)
+    here.clock.advance(1)
+
+    await here.rooms.hosting.withdraw_cta(hal, MORE.cta_id)
+
+    assert here.notices.to(ann)[-1] != CtaShown(MORE)
+    assert here.notices.to(ann).count(CtaHidden(MORE.cta_id)) == 1
+    await here.restart()
+    await here.rooms.start()
+    assert here.snapshot(await here.join(session.session_id, "Bob")).ctas == ()
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await until(lambda: here.rooms.running.plays(session.session_id))
+    await here.rooms.hosting.launch_cta(hal, MORE.cta_id)
+    assert CtaShown(MORE) in here.notices.to(hal)
+
+
+async def test_a_host_withdraws_a_cta_that_the_timeline_shows(here: World) -> None:
+    """ROOM-7, AUT-16: what was planned goes on without it, and hosts are told the new plan."""
+    session = await here.session(RoomType.AUTOMATED)
+    ann = await here.join(session.session_id, "Ann")
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    await pass_time(here, session, 55)
+    assert CtaShown(OFFER) in here.notices.to(ann)
+
+    await here.rooms.hosting.withdraw_cta(hal, OFFER.cta_id)
+
+    assert here.notices.to(ann).count(CtaHidden(OFFER.cta_id)) == 1
+    assert any(isinstance(told, TimelineView) for told in here.notices.to(hal))
+    await pass_time(here, session, 1)
+    assert here.notices.to(ann).count(CtaShown(OFFER)) == 1
+    assert positions(here, ann)[-1].position_s == 56.0
+    assert here.snapshot(await here.join(session.session_id, "Bob")).ctas == ()
+
+
 async def test_a_host_takes_over_and_hands_back(here: World) -> None:
     """AUT-19, PLUS-2."""
     session = await here.session(RoomType.AUTOMATED)
@@ -190,6 +233,22 @@ async def test_a_longer_buffer_is_told_to_hosts_and_survives(here: World) -> Non
     plan = await here.plans.load(session.session_id)
     assert plan is not None
     assert plan.timeline.media[1].offset_s == 140.0
+
+
+async def test_a_longer_buffer_is_taken_back(here: World) -> None:
+    """AUT-18."""
+    session = await here.session(RoomType.AUTOMATED)
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    await on_air(here, session)
+    here.clock.advance(65)
+    await here.rooms.running.extend_buffer(hal, 60)
+
+    await here.rooms.running.shorten_buffer(hal, 60)
+
+    assert positions(here, hal)[-1].left_s == pytest.approx(5.0)
+    plan = await here.plans.load(session.session_id)
+    assert plan is not None
+    assert plan.timeline == TIMELINE
 
 
 async def test_the_session_ends_after_its_last_buffer(here: World) -> None:

@@ -94,7 +94,9 @@ class Walk:
                 lambda: running.hand_back(who, HandBack.LEFT_OFF),
                 lambda: running.skip_to(who, "one"),
                 lambda: running.extend_buffer(who, 20),
+                lambda: running.shorten_buffer(who, 20),
                 lambda: self.here.rooms.hosting.launch_cta(who, MORE.cta_id),
+                lambda: self.here.rooms.hosting.withdraw_cta(who, MORE.cta_id),
                 lambda: self.here.rooms.hosting.start(who),
             ]
         )

@@ -448,7 +448,9 @@ async def test_a_host_runs_an_automated_session_over_the_wire(here: Served) -> N
         ("playback.hand_back", {"where": "left_off"}),
         ("playback.skip_to", {"item_id": "two"}),
         ("playback.extend_buffer", {"seconds": 30}),
+        ("playback.shorten_buffer", {"seconds": 30}),
         ("cta.launch", {"cta_id": "more"}),
+        ("cta.withdraw", {"cta_id": "more"}),
     ):
         assert await hal.request(event, payload) == {"ok": {}}, event
     assert (await ann.until_told("cta.show"))["cta"]["url"].startswith("https://")

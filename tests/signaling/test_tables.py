@@ -23,7 +23,7 @@ from tests.signaling.served import Served
 INTERFACES: dict[str, Collection[str]] = {
     "media.offer media.view chat.post chat.approve chat.reject chat.set_mode session.start session.end"
     " stage.invite stage.enter stage.leave person.mute person.remove playback.take_over playback.hand_back"
-    " playback.skip_to playback.extend_buffer cta.launch": REQUESTS,
+    " playback.skip_to playback.extend_buffer playback.shorten_buffer cta.launch cta.withdraw": REQUESTS,
     "room.snapshot room.person room.count chat.message chat.held chat.removed chat.mode cta.show cta.hide"
     " stage.changed media.layers playback.position session.state seat.moved seat.removed": NOTICES,
 }
@@ -42,7 +42,9 @@ PAYLOADS: dict[str, object] = {
     "playback.hand_back": {"where": "left_off"},
     "playback.skip_to": {"item_id": "one"},
     "playback.extend_buffer": {"seconds": 30},
+    "playback.shorten_buffer": {"seconds": 30},
     "cta.launch": {"cta_id": "more"},
+    "cta.withdraw": {"cta_id": "more"},
 }
 
 

@@ -55,6 +55,7 @@ export class Outside {
       notSent: () => "not sent",
       declined: () => "declined",
       extended: () => "extended",
+      takenBack: () => "taken back",
       sentOff: () => "sent off",
     };
     this.desk = new Desk(this.view, this.connection, this.kept, "token", words, this.timers);

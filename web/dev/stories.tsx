@@ -136,6 +136,7 @@ const desk = new Desk(
     notSent: () => say("error.notSent"),
     declined: () => say("chat.declined.said"),
     extended: () => say("host.extended"),
+    takenBack: () => say("host.extended.undone"),
     sentOff: () => say("stage.sentOff"),
   },
   {

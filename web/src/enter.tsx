@@ -44,6 +44,7 @@ export function enterRoom({ root, token, language, grant, join, mark, onLanguage
     notSent: () => said("error.notSent"),
     declined: () => said("chat.declined.said"),
     extended: () => said("host.extended"),
+    takenBack: () => said("host.extended.undone"),
     sentOff: () => said("stage.sentOff"),
   };
   const desk = new Desk(view, connection, tabShelf, token, texts, timers);

@@ -88,7 +88,9 @@ export type ErrorCode =
 	| "not_taken_over"
 	| "unknown_item"
 	| "no_buffer"
+	| "buffer_spent"
 	| "unknown_cta"
+	| "cta_not_shown"
 	| "room_full"
 	| "no_offer"
 	| "offer_refused";
@@ -202,6 +204,12 @@ export interface PlaybackSkipTo {
 
 /** Seconds added to the buffer of the present item; everything after it moves. */
 export interface PlaybackExtendBuffer {
+	/** 5 to 600 */
+	readonly seconds: number;
+}
+
+/** Seconds taken off the buffer of the present item; everything after it moves. */
+export interface PlaybackShortenBuffer {
 	/** 5 to 600 */
 	readonly seconds: number;
 }
@@ -450,8 +458,12 @@ export interface Requests {
 	readonly "playback.skip_to": { readonly payload: PlaybackSkipTo; readonly reply: Nothing };
 	/** Lengthens the buffer of the present item. By hosts. */
 	readonly "playback.extend_buffer": { readonly payload: PlaybackExtendBuffer; readonly reply: Nothing };
+	/** Takes seconds back from the buffer of the present item. By hosts. */
+	readonly "playback.shorten_buffer": { readonly payload: PlaybackShortenBuffer; readonly reply: Nothing };
 	/** Shows a CTA to everyone now. By hosts. */
 	readonly "cta.launch": { readonly payload: CtaRef; readonly reply: Nothing };
+	/** Takes a CTA that is on show back from everyone. By hosts. */
+	readonly "cta.withdraw": { readonly payload: CtaRef; readonly reply: Nothing };
 }
 
 /** How many of each request a connection may send. */
@@ -475,7 +487,9 @@ export const LIMITS: Readonly<Record<RequestName, { readonly limit: number; read
 	"playback.hand_back": { limit: 20, perSeconds: 10 },
 	"playback.skip_to": { limit: 20, perSeconds: 10 },
 	"playback.extend_buffer": { limit: 20, perSeconds: 10 },
+	"playback.shorten_buffer": { limit: 20, perSeconds: 10 },
 	"cta.launch": { limit: 20, perSeconds: 10 },
+	"cta.withdraw": { limit: 20, perSeconds: 10 },
 };
 
 /** Server to client; never acknowledged. */
@@ -513,6 +527,13 @@ export interface Notices {
 	/** Told to the connection that lost its seat. */
 	readonly "seat.removed": SeatRemoved;
 }
+
+/** To whom each role may do what is done to people: mute, send off the stage, remove. */
+export const GOVERNS: Readonly<Record<Role, readonly Role[]>> = {
+	host: ["host", "moderator", "participant"],
+	moderator: ["moderator", "participant"],
+	participant: [],
+};
 
 export type RequestName = keyof Requests;
 export type NoticeName = keyof Notices;

@@ -24,6 +24,7 @@ export interface Words {
   notSent(): string;
   declined(): string;
   extended(): string;
+  takenBack(): string;
   sentOff(): string;
 }
 
@@ -287,12 +288,20 @@ export class Desk {
 
   async extendBuffer(seconds: number): Promise<boolean> {
     const extended = await this.ask("playback.extend_buffer", { seconds });
-    if (extended) this.say(this.words.extended());
+    if (extended) this.say(this.words.extended(), () => void this.shortenBuffer(seconds));
     return extended;
+  }
+
+  private async shortenBuffer(seconds: number): Promise<void> {
+    if (await this.ask("playback.shorten_buffer", { seconds })) this.say(this.words.takenBack());
   }
 
   launchCta(ctaId: string): Promise<boolean> {
     return this.ask("cta.launch", { cta_id: ctaId });
+  }
+
+  withdrawCta(ctaId: string): Promise<boolean> {
+    return this.ask("cta.withdraw", { cta_id: ctaId });
   }
 
   /** Puts a CTA away on this page; shown anew it is there again. */
@@ -325,6 +334,13 @@ export class Desk {
     return this.connection.enterAgain();
   }
 
+  /** Takes back what the toast says was done. */
+  undoToast(): void {
+    const { toast } = this.view.getState();
+    this.dismissToast();
+    toast?.undo?.();
+  }
+
   dismissToast(): void {
     this.view.setState({ toast: null });
   }
@@ -342,10 +358,10 @@ export class Desk {
     }
   }
 
-  private say(text: string): void {
+  private say(text: string, undo: (() => void) | null = null): void {
     this.toasts += 1;
     const id = this.toasts;
-    this.view.setState({ toast: { id, text } });
+    this.view.setState({ toast: { id, text, undo } });
     this.timers.after(TOAST_MS, () => {
       if (this.view.getState().toast?.id === id) this.view.setState({ toast: null });
     });

@@ -63,6 +63,8 @@ export interface Sound {
 export interface Toast {
   readonly id: number;
   readonly text: string;
+  /** Takes back what it says, while it is there. */
+  readonly undo: (() => void) | null;
 }
 
 export interface View {

@@ -52,6 +52,7 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
 }
 
 export interface ConfirmProps {
+  readonly look: "danger" | "primary";
   readonly title: string;
   readonly consequence: string;
   readonly does: string;
@@ -60,7 +61,7 @@ export interface ConfirmProps {
 }
 
 /** Asks before what cannot be undone; names what will happen. */
-export function Confirm({ title, consequence, does, onDo, onClose }: ConfirmProps) {
+export function Confirm({ look, title, consequence, does, onDo, onClose }: ConfirmProps) {
   const say = useSay();
   return (
     <Dialog
@@ -73,7 +74,7 @@ export function Confirm({ title, consequence, does, onDo, onClose }: ConfirmProp
           </button>
           <button
             type="button"
-            className="btn danger"
+            className={`btn ${look}`}
             onClick={() => {
               onClose();
               onDo();

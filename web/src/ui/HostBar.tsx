@@ -39,7 +39,8 @@ export function HostBar() {
         <div className="line">{automated ? <Coming /> : <LiveLine />}</div>
         <Thread />
       </div>
-      {!folded && <div className="acts">{automated ? <TimelineActs /> : <LiveActs />}</div>}
+      {/* Folded they are out of sight and reach, and their shortcuts still press them. */}
+      <div className="acts">{automated ? <TimelineActs /> : <LiveActs />}</div>
       <button
         type="button"
         className="btn quiet icon tight fold"
@@ -202,10 +203,15 @@ function LaunchCta() {
   const timeline = useRoom((room) => room.timeline);
   const shown = useRoom((room) => room.ctas);
   if (timeline === null || timeline.ctas.length === 0) return null;
-  const items = timeline.ctas.map((cta) => {
-    const isShown = shown.some((one) => one.cta_id === cta.cta_id);
-    const hint = isShown ? { hint: say("host.cta.shown") } : {};
-    return { key: cta.cta_id, label: cta.title, ...hint, onSelect: () => void desk.launchCta(cta.cta_id) };
+  const items = timeline.ctas.flatMap((cta): MenuItem[] => {
+    const { cta_id: id, title: label } = cta;
+    const launch = { key: id, label, onSelect: () => void desk.launchCta(id) };
+    if (!shown.some((one) => one.cta_id === id)) return [launch];
+    const withdraw = say("host.cta.withdraw.title", { title: label });
+    return [
+      { ...launch, hint: say("host.cta.shown") },
+      { key: `withdraw ${id}`, label: withdraw, onSelect: () => void desk.withdrawCta(id) },
+    ];
   });
   return (
     <ActMenu label={say("host.cta.label")} word={say("host.cta")} icon="tag" shortcut="l" items={items} />
@@ -238,22 +244,30 @@ function LiveLine() {
 }
 
 function LiveActs() {
+  const onAir = useRoom((room) => room.session.state === "on_air");
+  return onAir ? <End /> : <Start />;
+}
+
+function Start() {
   const say = useSay();
   const desk = useDesk();
-  const onAir = useRoom((room) => room.session.state === "on_air");
+  const count = useRoom((room) => room.count);
+  const [asking, setAsking] = useState(false);
   return (
     <>
-      {!onAir && (
-        <button
-          type="button"
-          className="btn primary"
-          data-shortcut="g"
-          onClick={() => void desk.startSession()}
-        >
-          {say("host.start")} <kbd aria-hidden="true">G</kbd>
-        </button>
+      <button type="button" className="btn primary" data-shortcut="g" onClick={() => setAsking(true)}>
+        {say("host.start")} <kbd aria-hidden="true">G</kbd>
+      </button>
+      {asking && (
+        <Confirm
+          look="primary"
+          title={say("host.start.title")}
+          consequence={count > 1 ? say.count("host.start.text", count - 1) : say("host.start.alone")}
+          does={say("host.start.do")}
+          onDo={() => void desk.startSession()}
+          onClose={() => setAsking(false)}
+        />
       )}
-      {onAir && <End />}
     </>
   );
 }
@@ -270,6 +284,7 @@ function End() {
       </button>
       {asking && (
         <Confirm
+          look="danger"
           title={say("host.end.title")}
           consequence={say.count("host.end.text", count)}
           does={say("host.end.do")}

@@ -25,15 +25,21 @@ export function Menu({ label, button, className, items, side = "end", shortcut }
   const root = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  const before = useRef<Element | null>(null);
   const id = useId();
 
   const close = (focus: "back" | "leave") => {
     setOpen(false);
-    if (focus === "back") opener.current?.focus();
+    if (focus === "leave") return;
+    opener.current?.focus();
+    // A button out of sight takes no focus: then it goes back to where it was.
+    if (document.activeElement !== opener.current && before.current instanceof HTMLElement)
+      before.current.focus();
   };
 
   useEffect(() => {
     if (!open) return;
+    before.current = document.activeElement;
     place(list.current, opener.current, side);
     list.current?.querySelector<HTMLElement>('[role="menuitem"]:not(:disabled)')?.focus();
     const outside = (event: PointerEvent) => {

@@ -42,6 +42,11 @@ export function Toast() {
   return (
     <div className="toast floating" role="alert" data-testid="toast">
       <span>{toast.text}</span>
+      {toast.undo !== null && (
+        <button type="button" className="btn quiet tight" data-shortcut="z" onClick={() => desk.undoToast()}>
+          {say("toast.undo")} <kbd aria-hidden="true">Z</kbd>
+        </button>
+      )}
       <button
         type="button"
         className="btn quiet icon tight"

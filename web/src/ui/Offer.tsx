@@ -17,6 +17,7 @@ export function Offers() {
           cta={cta}
           look={mayHost ? "seen" : "offered"}
           onHide={() => desk.hideCta(cta.cta_id)}
+          onWithdraw={() => void desk.withdrawCta(cta.cta_id)}
         />
       ))}
     </div>
@@ -27,9 +28,10 @@ interface OfferProps {
   readonly cta: Cta;
   readonly look: "offered" | "seen";
   readonly onHide: () => void;
+  readonly onWithdraw: () => void;
 }
 
-function Offer({ cta, look, onHide }: OfferProps) {
+function Offer({ cta, look, onHide, onWithdraw }: OfferProps) {
   const say = useSay();
   const safe = cta.url.startsWith("https://");
   return (
@@ -52,6 +54,16 @@ function Offer({ cta, look, onHide }: OfferProps) {
           <span className="sr"> ({say("cta.newWindow")})</span>
           <Icon name="out" />
         </a>
+      )}
+      {look === "seen" && (
+        <button
+          type="button"
+          className="btn quiet"
+          onClick={onWithdraw}
+          title={say("host.cta.withdraw.title", { title: cta.title })}
+        >
+          {say("host.cta.withdraw")}
+        </button>
       )}
       {look === "offered" && (
         <button

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import type { Desk } from "../connection/desk";
 import type { Words } from "../i18n/words";
 import { found, initials, listed } from "../room/people";
-import type { Person, Stage } from "../wire";
+import { GOVERNS, type Person, type Stage } from "../wire";
 import { useDesk, useRoom, useSay } from "./context";
 import { Confirm } from "./Dialog";
 import { Icon } from "./icons";
@@ -50,6 +50,7 @@ export function People() {
       )}
       {removing !== null && (
         <Confirm
+          look="danger"
           title={say("people.remove.title", { name: removing.name })}
           consequence={say("people.remove.text", { name: removing.name })}
           does={say("people.remove.do")}
@@ -97,7 +98,7 @@ function Row({ person, onRemove }: { readonly person: Person; readonly onRemove:
         <span className="cut">{person.name}</span>
         <span className="small faint">{facts(person, stage, isMe, say)}</span>
       </span>
-      {me.may_moderate && !isMe && (
+      {!isMe && GOVERNS[me.role].includes(person.role) && (
         <Menu
           label={say("people.actions", { name: person.name })}
           className="btn quiet icon tight"

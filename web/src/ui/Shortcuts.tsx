@@ -1,6 +1,6 @@
 /**
- * Single-key shortcuts. A key presses the visible control that carries it in `data-shortcut`, so that a shortcut
- * can never do what the page does not offer. They rest while one writes, in dialogs, and when switched off.
+ * Single-key shortcuts. A key presses the control that carries it in `data-shortcut`, so that a shortcut can
+ * never do what the page does not offer. They rest while one writes, in dialogs, and when switched off.
  */
 import { useEffect } from "react";
 import type { Key } from "../i18n/words";
