@@ -108,9 +108,10 @@ function Moved({ device, at, heading }: MovedProps) {
       <div className="swap">
         <div className="box">
           <Icon name="laptop" large="large" />
-          <strong data-testid="moved-to">
-            {Number.isNaN(Date.parse(at)) ? device : say("moved.where", { device, time })}
-          </strong>
+          <strong data-testid="moved-to">{device}</strong>
+          {!Number.isNaN(Date.parse(at)) && (
+            <span className="soft small">{say("moved.since", { time })}</span>
+          )}
         </div>
         <Icon name="arrow" />
         <div className="box here">

@@ -116,7 +116,7 @@ function TimelineActs() {
       {onAir && <ExtendBuffer />}
       {onAir && <SkipTo />}
       {onAir && <LaunchCta />}
-      <End />
+      {onAir && <End />}
     </>
   );
 }

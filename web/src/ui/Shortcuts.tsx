@@ -83,6 +83,7 @@ const SPEAKER: readonly Line[] = [
 const TIMELINE: readonly Line[] = [
   { keys: ["T"], does: "shortcuts.takeOver" },
   { keys: ["B"], does: "shortcuts.extend" },
+  { keys: ["Z"], does: "shortcuts.undoExtend" },
   { keys: ["K"], does: "shortcuts.skip" },
   { keys: ["L"], does: "shortcuts.cta" },
   { keys: ["E"], does: "shortcuts.end" },

@@ -1,5 +1,5 @@
 /** The stage: one tile a person, oneself included. */
-import { type CSSProperties, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { initials } from "../room/people";
 import { isOnStage, performers, stageDoor } from "../room/programme";
 import type { StagePerson } from "../wire";
@@ -24,7 +24,6 @@ export function StageGrid() {
     <ul
       className={presenting ? "stage presenting" : "stage"}
       data-tiles={Math.min(shown.length, 9)}
-      style={{ "--beside": shown.length - 1 } as CSSProperties}
       aria-label={say("room.region.stage")}
     >
       {shown.map((one) =>
@@ -126,7 +125,7 @@ function TileName({ name, muted }: { readonly name: string; readonly muted: bool
       {muted && (
         <span className="row">
           <Icon name="micOff" />
-          {say("stage.muted")}
+          <span className="word">{say("stage.muted")}</span>
         </span>
       )}
     </span>

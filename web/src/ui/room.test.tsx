@@ -154,7 +154,8 @@ describe("a participant", () => {
     expect(screen.getByRole("heading", { level: 1 }).textContent).toBe(
       "Vous suivez maintenant sur un autre appareil",
     );
-    expect(screen.getByTestId("moved-to").textContent).toContain("Firefox sous Windows, depuis");
+    expect(screen.getByTestId("moved-to").textContent).toBe("Firefox sous Windows");
+    expect(screen.getByText(/^depuis \d/)).toBeTruthy();
     await act(async () => fireEvent.click(screen.getByRole("button", { name: "Continuer ici" })));
     expect(shown.outside.joins).toEqual(["take_over"]);
   });
@@ -398,6 +399,14 @@ describe("a host (ROOM-7)", () => {
         ),
     );
     expect(asked(shown, "cta.withdraw")).toEqual([{ cta_id: "workshop" }, { cta_id: "workshop" }]);
+  });
+
+  it("is offered no end before the start, which the server would refuse", async () => {
+    await show(rooms.waiting, "host");
+    expect(screen.queryByRole("button", { name: "End…" })).toBeNull();
+    cleanup();
+    await show(rooms.liveWaiting, "host");
+    expect(screen.queryByRole("button", { name: "End…" })).toBeNull();
   });
 
   it("reads the shortcuts with ?", async () => {
