@@ -101,7 +101,7 @@ class StagePerson(Wire):
 
     A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
     is on air, and in an automated session while its timeline plays.  `muted`: by a moderator.
-    `shows`: what their video is.  A screen is to be shown whole.
+    `shows`: what their video is.  A screen is to be shown whole.  `speaking`: their voice is heard.
     """
 
     person_id: Identifier
@@ -110,6 +110,7 @@ class StagePerson(Wire):
     video_slot: int | None
     muted: bool
     shows: Picture
+    speaking: bool
 
 
 class Stage(Wire):

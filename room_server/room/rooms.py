@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from media.engine import EngineRefused, PeerId, RoomKey
+from media.engine import EngineRefused, PeerId, RoomKey, TrackId
 from room_server.access.rules import Admission
 from room_server.errors import Refused
 from room_server.events import store as event_store
@@ -66,6 +66,11 @@ class Rooms:
     def with_peer(self, peer: PeerId) -> Room | None:
         """Return the room that the media peer is in."""
         return next((room for room in self._rooms.values() if peer in room.peers), None)
+
+    def with_track(self, track: TrackId) -> Room | None:
+        """Return the room in which somebody publishes the track."""
+        tracks = ((room, one) for room in self._rooms.values() for _, _, one in room.state.stage.tracks)
+        return next((room for room, one in tracks if one == track), None)
 
     def drop_if_idle(self, room: Room) -> None:
         """Drop a room that nobody is in and that plays nothing, nor is about to."""

@@ -55,7 +55,10 @@ class OnStage:
 
 @dataclass(frozen=True, slots=True)
 class StageSlot:
-    """A person on the stage as everyone hears of them; a slot is None while it carries nothing."""
+    """A person on the stage as everyone hears of them; a slot is None while it carries nothing.
+
+    `speaking`: their voice is heard, with the core's hysteresis.
+    """
 
     person_id: PersonId
     name: str
@@ -63,6 +66,7 @@ class StageSlot:
     video_slot: int | None
     muted: bool
     shows: Picture = Picture.CAMERA
+    speaking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class StageView:
 class Stage:
     """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind.
 
-    `kept` are the places of those who are away, longest away first.
+    `kept` are the places of those who are away, longest away first; `voices` the tracks that speak.
     """
 
     people: tuple[OnStage, ...] = ()
@@ -84,6 +88,7 @@ class Stage:
     muted: frozenset[PersonId] = frozenset()
     tracks: tuple[tuple[PersonId, Kind, TrackId], ...] = ()
     screens: frozenset[PersonId] = frozenset()
+    voices: frozenset[TrackId] = frozenset()
     door: StageDoor = StageDoor.CLOSED
 
     def is_on(self, person_id: PersonId) -> bool:
@@ -160,7 +165,12 @@ class Stage:
         return replace(self, tracks=(*others, (person_id, kind, track)))
 
     def track_ended(self, track: TrackId) -> Stage:
-        return replace(self, tracks=tuple(one for one in self.tracks if one[2] != track))
+        tracks = tuple(one for one in self.tracks if one[2] != track)
+        return replace(self, tracks=tracks, voices=self.voices - {track})
+
+    def heard(self, track: TrackId, *, speaking: bool) -> Stage:
+        """Return the stage after somebody began or ended to speak."""
+        return replace(self, voices=self.voices | {track} if speaking else self.voices - {track})
 
     def tracks_of(self, person_id: PersonId, kind: Kind) -> tuple[TrackId, ...]:
         return tuple(track for who, what, track in self.tracks if who == person_id and what is kind)
@@ -183,6 +193,7 @@ class Stage:
                 one.place if one.place in video else None,
                 one.person_id in self.muted,
                 Picture.SCREEN if one.person_id in self.screens else Picture.CAMERA,
+                one.person_id not in self.muted and audio.get(one.place) in self.voices,
             )
             for one in self.people
         )

@@ -20,6 +20,7 @@ from media.engine import (
     PeerGone,
     PeerId,
     Publishing,
+    Speaking,
     TrackEnded,
     TrackId,
     TrackStarted,
@@ -81,6 +82,8 @@ class Staging:
                 self._track_ended(track)
             case PeerGone(peer, _, _):
                 self._peer_gone(peer)
+            case Speaking(track, speaking):
+                self._heard(track, speaking)
             case LayersWanted(peer, mid, rids):
                 self._layers_wanted(peer, mid, rids)
             case _:
@@ -96,9 +99,14 @@ class Staging:
         self._restage(room, room.state.stage.publishing(who.person_id, kind, track))
 
     def _track_ended(self, track: TrackId) -> None:
-        for room in self._rooms.all():
-            if any(one == track for _, _, one in room.state.stage.tracks):
-                self._restage(room, room.state.stage.track_ended(track))
+        room = self._rooms.with_track(track)
+        if room is not None:
+            self._restage(room, room.state.stage.track_ended(track))
+
+    def _heard(self, track: TrackId, speaking: bool) -> None:
+        room = self._rooms.with_track(track)
+        if room is not None:
+            self._restage(room, room.state.stage.heard(track, speaking=speaking))
 
     def _peer_gone(self, peer: PeerId) -> None:
         room = self._rooms.with_peer(peer)

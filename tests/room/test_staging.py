@@ -11,6 +11,7 @@ from media.engine import (
     PeerGone,
     PeerId,
     Publishing,
+    Speaking,
     TrackEnded,
     TrackId,
     TrackStarted,
@@ -371,6 +372,26 @@ async def test_muting_silences_at_the_server_and_lasts(here: World) -> None:
     await here.rooms.staging.unmute(hal, zoe.person_id)
     assert TrackId(9) not in here.media.muted
     assert not stage_as_told(here, hal).on_stage[0].muted
+
+
+async def test_everyone_is_told_who_speaks_on_the_stage(here: World) -> None:
+    """ROOM-7: a voice shows, but for one that is muted, off the stage, or gone."""
+    session = await here.session()
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    ann = await here.join(session.session_id, "Ann")
+    await here.rooms.hosting.start(hal)
+    publish(here, connect(here, hal), 7, 8)
+    here.rooms.media_event(Speaking(TrackId(7), True))
+    assert not any(isinstance(told, StageView) for told in here.notices.to(ann)), "not on the stage"
+    await here.rooms.staging.enter(hal)
+    assert stage_as_told(here, ann).on_stage[0].speaking
+
+    here.rooms.media_event(Speaking(TrackId(7), False))
+    assert not stage_as_told(here, ann).on_stage[0].speaking
+    here.rooms.media_event(Speaking(TrackId(7), True))
+    here.rooms.media_event(TrackEnded(TrackId(7)))
+    publish(here, connect(here, hal), 9, 10)
+    assert not stage_as_told(here, ann).on_stage[0].speaking, "another track, silent so far"
 
 
 async def test_a_view_needs_media_and_an_offer_must_be_one(here: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from media.engine import Kind, PeerId, TrackEnded, TrackId, TrackStarted
+from media.engine import Kind, PeerId, Speaking, TrackEnded, TrackId, TrackStarted
 from room_server.access.rules import Admission, Role
 from room_server.errors import Refused
 from room_server.events.rules import ChatMode, RoomType, Session
@@ -83,6 +83,10 @@ class Walk:
         kind = self.random.choice(list(Kind))
         self.here.rooms.media_event(TrackStarted(TrackId(self.tracks), peer, kind))
 
+    async def speak(self, _: Admission, __: Admission) -> None:
+        track = TrackId(self.random.randint(100, self.tracks))
+        self.here.rooms.media_event(Speaking(track, self.random.random() < 0.6))
+
     async def unpublish(self, _: Admission, __: Admission) -> None:
         self.here.rooms.media_event(TrackEnded(TrackId(self.random.randint(100, self.tracks))))
 
@@ -113,7 +117,22 @@ class Walk:
         again = await self.here.sit(who.link_id, self.session.session_id, str(who.fence))
         self.people.append(await self.here.enter(again))
 
-    steps = (post, post, post, decide, mode, invite, enter, leave_stage, mute, publish, unpublish, run, time)
+    steps = (
+        post,
+        post,
+        post,
+        decide,
+        mode,
+        invite,
+        enter,
+        leave_stage,
+        mute,
+        publish,
+        speak,
+        unpublish,
+        run,
+        time,
+    )
 
 
 @pytest.mark.parametrize("room_type", RoomType)

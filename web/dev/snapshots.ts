@@ -200,7 +200,15 @@ export function takenOver(setting: Setting): Snapshot {
     },
     stage: {
       on_stage: [
-        { person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false, shows: "camera" },
+        {
+          person_id: "ines",
+          name: INES.name,
+          audio_slot: 1,
+          video_slot: 1,
+          muted: false,
+          shows: "camera",
+          speaking: true,
+        },
       ],
       invited: [],
     },
@@ -220,7 +228,15 @@ export function live(setting: Setting): Snapshot {
     ctas: [],
     stage: {
       on_stage: [
-        { person_id: "ines", name: INES.name, audio_slot: 1, video_slot: 1, muted: false, shows: "camera" },
+        {
+          person_id: "ines",
+          name: INES.name,
+          audio_slot: 1,
+          video_slot: 1,
+          muted: false,
+          shows: "camera",
+          speaking: true,
+        },
         {
           person_id: "samira",
           name: SAMIRA.name,
@@ -228,6 +244,7 @@ export function live(setting: Setting): Snapshot {
           video_slot: null,
           muted: true,
           shows: "camera",
+          speaking: false,
         },
       ],
       invited: [NOE.person_id],

@@ -267,7 +267,7 @@ export interface Cta {
  *
  * A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
  * is on air, and in an automated session while its timeline plays. `muted`: by a moderator.
- * `shows`: what their video is. A screen is to be shown whole.
+ * `shows`: what their video is. A screen is to be shown whole. `speaking`: their voice is heard.
  */
 export interface StagePerson {
 	/** 1 to 64 of A-Z a-z 0-9 _ - */
@@ -277,6 +277,7 @@ export interface StagePerson {
 	readonly video_slot: number | null;
 	readonly muted: boolean;
 	readonly shows: Picture;
+	readonly speaking: boolean;
 }
 
 /** Who is on the stage, and who was invited to it. */

@@ -80,6 +80,7 @@ describe("a lost connection (ROOM-8)", () => {
         video_slot: null,
         muted: false,
         shows: "camera" as const,
+        speaking: false,
       };
       outside.room.snapshot = {
         ...outside.room.snapshot,

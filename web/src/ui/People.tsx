@@ -117,6 +117,7 @@ function facts(person: Person, stage: Stage, isMe: boolean, say: Words): string 
     person.role === "participant" ? "" : say(`role.${person.role}`),
     on === undefined ? "" : say("people.onStage"),
     on?.muted === true ? say("people.muted") : "",
+    on?.speaking === true ? say("people.speaking") : "",
     on === undefined && stage.invited.includes(person.person_id) ? say("people.invited") : "",
   ]
     .filter((fact) => fact !== "")

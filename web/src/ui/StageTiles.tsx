@@ -63,7 +63,12 @@ function Tile({ one, place }: TileProps) {
   useShown(ref, one.video_slot);
   const fit = useFit(one);
   return (
-    <li className={`tile ${place}`} data-testid="stage-tile" data-shows={one.shows}>
+    <li
+      className={`tile ${place}`}
+      data-testid="stage-tile"
+      data-shows={one.shows}
+      data-speaking={one.speaking}
+    >
       <video ref={ref} playsInline muted hidden={face === null} aria-label={one.name} {...fit} />
       {face === null && <NoFace name={one.name} />}
       <TileName name={one.name} muted={one.muted} />
@@ -75,7 +80,12 @@ function OwnTile({ one, place }: TileProps) {
   const say = useSay();
   const { className, ...measured } = useFit(one);
   return (
-    <li className={`tile ${place}`} data-testid="own-tile" data-shows={one.shows}>
+    <li
+      className={`tile ${place}`}
+      data-testid="own-tile"
+      data-shows={one.shows}
+      data-speaking={one.speaking}
+    >
       <OwnPicture name={one.name} fit={className} measured={measured} />
       <TileName name={say("stage.you")} muted={one.muted} />
     </li>

@@ -22,6 +22,7 @@ function onStage(story: Story): Story {
       video_slot: null,
       muted: false,
       shows: "camera",
+      speaking: false,
     } as const;
     return { ...room, stage: { ...room.stage, on_stage: [mine] } };
   };
@@ -74,6 +75,17 @@ describe("the stage", () => {
     expect(large.map((tile) => tile.dataset.shows)).toEqual(["screen"]);
     expect(large[0]?.textContent).toContain("Inès Caron");
     expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
+  });
+
+  it("sees who speaks, and reads it beside the name", async () => {
+    await show(rooms.live, "host");
+    const speaks = (tile: HTMLElement) => [tile.textContent, tile.dataset.speaking];
+    expect(screen.getAllByTestId("stage-tile").map(speaks)).toEqual([
+      [expect.stringContaining("Samira"), "false"],
+    ]);
+    cleanup();
+    await show(rooms.live, "participant");
+    expect(screen.getAllByTestId("stage-tile").map((tile) => tile.dataset.speaking)).toEqual(["true", "false"]);
   });
 
   it("sees that nobody sees the camera while the screen is shared", async () => {

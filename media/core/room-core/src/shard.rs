@@ -346,6 +346,10 @@ fn panic_text(cause: &(dyn std::any::Any + Send)) -> String {
 mod tests;
 
 #[cfg(test)]
+#[path = "first_frame_tests.rs"]
+mod first_frame_tests;
+
+#[cfg(test)]
 #[path = "standing_tests.rs"]
 mod standing_tests;
 
