@@ -62,6 +62,12 @@ def stage_is_seen(tab: Tab, timeout_s: float = PATIENCE_S) -> None:
     moves(tab, "document.querySelector('[data-testid=stage-tile] video')", timeout_s)
 
 
+def stage_speaks(tab: Tab, timeout_s: float = PATIENCE_S) -> None:
+    """Wait until a stage tile shows that somebody speaks."""
+    script = "return document.querySelector('[data-testid=stage-tile][data-speaking=true]') !== null"
+    tab.until("a voice on the stage", lambda: tab.run(script), timeout_s)
+
+
 def stage_is_heard(tab: Tab, timeout_s: float = PATIENCE_S) -> float:
     """Listen to everything but the film until something sounds; return its loudness (root mean square)."""
     script = """
