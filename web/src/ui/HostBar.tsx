@@ -90,9 +90,11 @@ function Coming() {
   if (first === undefined) return null;
   return (
     <>
-      <span className="cut">
-        <span className="soft">{say("host.next")}</span> <b className="strong">{nextWords(first, say)}</b>{" "}
-        <span className="soft">{say("host.in")}</span>{" "}
+      <span className="coming">
+        <span className="cut">
+          <span className="soft">{say("host.next")}</span> <b className="strong">{nextWords(first, say)}</b>{" "}
+          <span className="soft">{say("host.in")}</span>
+        </span>{" "}
         <b className="num strong" data-testid="next-in">
           {clock(first.inS)}
         </b>
