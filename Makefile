@@ -28,7 +28,7 @@ demo: build ## start the server with a demo workspace and print its links: make 
 
 build: $(CACHE)/core $(CACHE)/web $(CACHE)/film ## leave .venv/bin/room-server ready
 
-test: build $(CACHE)/browsers ## everything, real browsers included
+test: build $(CACHE)/browsers $(CACHE)/peers ## everything, real browsers included
 	@$(MAKE) --keep-going lint test-generated test-core test-web test-python && echo "✓ all green"
 
 # What encodes film or starts the server as a process takes its time: `make test` has it.
@@ -135,6 +135,12 @@ $(CACHE)/load: $(wildcard $(LOAD)/src/*.rs $(LOAD)/*/src/*.rs) $(wildcard $(LOAD
 	mkdir -p $(CACHE)
 	deploy/need gcc
 	cargo build --release --locked --quiet --manifest-path $(LOAD)/Cargo.toml
+	touch $@
+
+$(CACHE)/peers:
+	@echo "· coturn, a TURN server for tests"
+	mkdir -p $(CACHE)
+	deploy/need coturn
 	touch $@
 
 $(CACHE)/browsers:

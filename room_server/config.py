@@ -20,7 +20,9 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 _PREFIX = "ROOM_"
-_SECRETS = ("key",)
+# RFC 7065, with an address of IPv6 in brackets.
+_TURN_URL = r"^turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?$"
+_SECRETS = ("key", "turn_secret")
 
 
 class Settings(BaseSettings):
@@ -49,6 +51,12 @@ class Settings(BaseSettings):
     key: Annotated[SecretStr, Field(min_length=32)] | None = None
     """The server key, at least 32 characters; without it one is made and kept in the data folder."""
     node_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "one"
+    turn_urls: Annotated[tuple[Annotated[str, Field(pattern=_TURN_URL)], ...], NoDecode] = ()
+    """A TURN server as browsers are told of it, separated by commas: `turns:turn.example.org:443`."""
+    turn_secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What the TURN server shares with this one (coturn: `static-auth-secret`)."""
+    turn_lasts_s: Annotated[int, Field(ge=60, le=604_800)] = 43_200
+    """How long the credentials serve that a join is given."""
     people_per_room: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Participants of one session at once; hosts and moderators have places of their own."""
     media_shards: Annotated[int, Field(ge=0, le=256)] = 0
@@ -78,7 +86,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("advertise", "trusted_proxy"):
+        for name in ("advertise", "trusted_proxy", "turn_urls"):
             if isinstance(given := values.get(name), str):
                 values[name] = tuple(part.strip() for part in given.split(",") if part.strip())
         return values
@@ -108,6 +116,8 @@ class Settings(BaseSettings):
     def _check(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise PydanticCustomError("tls_pair", "ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together")
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise PydanticCustomError("turn_pair", "ROOM_TURN_URLS and ROOM_TURN_SECRET come together")
         return self
 
     @property

@@ -17,6 +17,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from room_server.access.key import server_key
 from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
 from room_server.access.rules import TEAM_PER_ROOM
 from room_server.access.service import Access, AccessLimits
+from room_server.access.turn import Turn
 from room_server.accounts.service import Workspaces
 from room_server.clock import Clock, WallClock, wall_now
 from room_server.cluster.folder import hold
@@ -167,6 +169,7 @@ class RoomServer:
                 pages=pages,
                 entry=entry,
                 rate=JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute)),
+                turn=_turn(settings),
                 addresses=self._addresses,
                 readiness=self.readiness,
                 metrics=self.metrics,
@@ -283,6 +286,11 @@ def _port_refused(error: OSError, port: int, setting: str) -> Refused:
         return Refused("port_in_use", 503, {"port": port, "setting": setting})
     reason = error.strerror or os.strerror(error.errno or errno.EIO)
     return Refused("port_unusable", 503, {"port": port, "setting": setting, "reason": reason})
+
+
+def _turn(settings: Settings) -> Turn:
+    secret = settings.turn_secret.get_secret_value() if settings.turn_secret else ""
+    return Turn(settings.turn_urls, secret, timedelta(seconds=settings.turn_lasts_s))
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

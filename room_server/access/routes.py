@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from room_server.access.device import describe
 from room_server.access.rules import PageState, Role, TakeOver
 from room_server.access.service import Access, LinkView
+from room_server.access.turn import Turn
 from room_server.errors import Refused
 from room_server.events.rules import Session
 from room_server.http import language
@@ -57,14 +58,23 @@ class JoinedRoom(BaseModel):
     event_title: str
 
 
+class IceServer(BaseModel):
+    """As a browser's `RTCIceServer`."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
 class JoinReply(BaseModel):
     """Connect Socket.IO at `signalling_url`, path /socket.io, namespace /room, auth {"ticket"}.
 
-    The ticket is for one use within ten seconds.
+    The ticket is for one use within ten seconds.  `ice_servers`: the TURN server, where there is one.
     """
 
     signalling_url: str
     ticket: str
+    ice_servers: list[IceServer]
     room: JoinedRoom
 
 
@@ -81,6 +91,7 @@ class Surroundings:
     pages: Pages
     entry: Entry
     rate: JoinRate
+    turn: Turn
     addresses: Addresses
     readiness: Readiness
     metrics: HttpMetrics
@@ -176,6 +187,10 @@ class AccessRoutes:
         reply = JoinReply(
             signalling_url=around.addresses.origin(request),
             ticket=taken.ticket,
+            ice_servers=[
+                IceServer(urls=list(one.urls), username=one.username, credential=one.credential)
+                for one in around.turn.servers(datetime.now(UTC))
+            ],
             room=_room(taken.session),
         )
         return web.Response(text=reply.model_dump_json(), content_type="application/json")

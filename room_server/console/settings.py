@@ -29,6 +29,8 @@ _EXPECTED = {
     "tls_key": "path",
     "key": "key",
     "node_id": "node_id",
+    "turn_urls": "turn_urls",
+    "turn_secret": "turn_secret",
     "demo_film": "path",
     "log_level": "log_level",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from room_server.config import Settings
-from room_server.doctor import machine, network
+from room_server.doctor import machine, network, relay
 from room_server.doctor.finding import Finding, Status
 from room_server.http.texts import texts
 
@@ -19,6 +19,7 @@ def examine(settings: Settings) -> list[Finding]:
         network.http_port(settings),
         network.udp_port(settings),
         *network.advertised(settings),
+        *relay.servers(settings),
         machine.clock(),
         machine.disk(settings),
         machine.database(settings),

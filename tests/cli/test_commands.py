@@ -19,7 +19,7 @@ from room_server.storage import Database
 from tests.cli.programs import run
 from tests.kit.server import ServerUnderTest
 
-CHECKS = ["http_port", "udp_port", "udp_reach", "clock", "disk", "database", "codecs", "certificate"]
+CHECKS = ["http_port", "udp_port", "udp_reach", "turn", "clock", "disk", "database", "codecs", "certificate"]
 
 
 def settings(folder: Path, **kind: object) -> Settings:

@@ -165,6 +165,7 @@ def _chromium(language: str, log: Path) -> WebDriver:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--ignore-certificate-errors",  # a test's own authority: tests/http looks at certificates
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
         f"--lang={language}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.common.exceptions import WebDriverException
@@ -71,8 +72,8 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Start demo servers that are stopped at the end."""
     running: list[Demo] = []
 
-    def start(starts_in_s: int = 5, participants: int = 6) -> Demo:
-        server = Demo(tmp_path / f"data{len(running)}", starts_in_s=starts_in_s, participants=participants)
+    def start(starts_in_s: int = 5, **kind: Any) -> Demo:
+        server = Demo(tmp_path / f"data{len(running)}", starts_in_s=starts_in_s, **kind)
         running.append(server)
         server.start()
         return server

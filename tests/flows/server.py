@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.kit.patience import PATIENCE_S
@@ -29,10 +31,18 @@ class DemoSession:
 class Demo:
     """The running server; `kill` and `start` again on the same folder and ports is a crash and a restart."""
 
-    def __init__(self, folder: Path, *, starts_in_s: int, participants: int = 6) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        starts_in_s: int,
+        participants: int = 6,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
         self.starts_in_s = starts_in_s
         self.participants = participants
+        self.settings = settings
         self.port = self.udp_port = 0
         self.ready: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
@@ -51,7 +61,7 @@ class Demo:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ROOM_")}
         with self._log_path.open("a") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment | dict(self.settings)
             )
         self.ready = json.loads(self._first_line())
         self.port = int(self.ready["url"].rstrip("/").rpartition(":")[2])

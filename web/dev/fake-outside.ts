@@ -8,7 +8,7 @@ import { createView, type ViewStore } from "../src/room/view";
 import type { Slots, Snapshot } from "../src/wire";
 import { FakeRoom } from "./fake-room";
 
-export const GRANTED: Joined = { kind: "granted", grant: { signallingUrl: "", ticket: "t" } };
+export const GRANTED: Joined = { kind: "granted", grant: { signallingUrl: "", ticket: "t", iceServers: [] } };
 
 export class Outside {
   readonly room: FakeRoom;
@@ -63,7 +63,7 @@ export class Outside {
 
   /** Goes in and waits for the first snapshot. */
   async enter(): Promise<void> {
-    this.connection.enter({ signallingUrl: "", ticket: "t" });
+    this.connection.enter({ signallingUrl: "", ticket: "t", iceServers: [] });
     await this.settle();
   }
 
@@ -104,6 +104,7 @@ export class Outside {
       get publishing(): Publishing {
         return offers.at(-1)?.[1] ?? "receive_only";
       },
+      iceServers: [],
       connect: async (slots: Slots, publishing: Publishing, offer: (sdp: string) => Promise<string>) => {
         offers.push([slots, publishing]);
         await offer("v=0");

@@ -6,7 +6,23 @@ describe("what a reply to joining means", () => {
     [
       200,
       { signalling_url: "http://x", ticket: "t" },
-      { kind: "granted", grant: { signallingUrl: "http://x", ticket: "t" } },
+      { kind: "granted", grant: { signallingUrl: "http://x", ticket: "t", iceServers: [] } },
+    ],
+    [
+      200,
+      {
+        signalling_url: "http://x",
+        ticket: "t",
+        ice_servers: [{ urls: ["turns:turn.example.org"], username: "1:a", credential: "b" }, "nonsense"],
+      },
+      {
+        kind: "granted",
+        grant: {
+          signallingUrl: "http://x",
+          ticket: "t",
+          iceServers: [{ urls: ["turns:turn.example.org"], username: "1:a", credential: "b" }],
+        },
+      },
     ],
     [
       409,

@@ -5,6 +5,8 @@
 export interface Grant {
   readonly signallingUrl: string;
   readonly ticket: string;
+  /** The way around a firewall, where the operator has one. */
+  readonly iceServers: readonly RTCIceServer[];
 }
 
 /** A join that must not be repeated by itself. */
@@ -91,8 +93,17 @@ function later(status: number, code: string, detail: string, afterS: number): Jo
 }
 
 function granted(said: Readonly<Record<string, unknown>>): Joined {
-  const grant = { signallingUrl: text(said.signalling_url), ticket: text(said.ticket) };
+  const grant = {
+    signallingUrl: text(said.signalling_url),
+    ticket: text(said.ticket),
+    iceServers: Array.isArray(said.ice_servers) ? said.ice_servers.filter(isRecord).map(iceServer) : [],
+  };
   return grant.ticket === "" ? UNREACHABLE : { kind: "granted", grant };
+}
+
+function iceServer(said: Readonly<Record<string, unknown>>): RTCIceServer {
+  const urls = Array.isArray(said.urls) ? said.urls.map(text) : [];
+  return { urls, username: text(said.username), credential: text(said.credential) };
 }
 
 function isFinal(code: string): code is FinalCode {

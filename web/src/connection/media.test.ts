@@ -94,6 +94,19 @@ const SLOTS = { audio: 2, video: 2 };
 const answer = async () => "answer";
 
 describe("an offer", () => {
+  it("may go by the relays that are known when it is made", async () => {
+    const given: (readonly RTCIceServer[])[] = [];
+    const media = new MediaLink({ transport: () => {}, streams: () => {} }, (iceServers) => {
+      given.push(iceServers);
+      return new FakePeer() as unknown as RTCPeerConnection;
+    });
+    const relay = { urls: ["turns:turn.example.org"], username: "1:a", credential: "b" };
+    await media.connect(SLOTS, "receive_only", answer);
+    media.iceServers = [relay];
+    await media.connect(SLOTS, "receive_only", answer);
+    expect(given).toEqual([[], [relay]]);
+  });
+
   it("receives audio slots first, then video slots, and sends nothing for a viewer", async () => {
     let offered = "";
     await link().connect(SLOTS, "receive_only", async (sdp) => {

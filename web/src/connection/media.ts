@@ -34,6 +34,8 @@ const LAYERS: readonly RTCRtpEncodingParameters[] = [
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_750_000 },
 ];
 
+export type MakePeer = (iceServers: readonly RTCIceServer[]) => RTCPeerConnection;
+
 interface Peer {
   readonly pc: RTCPeerConnection;
   readonly streams: MediaStreams;
@@ -48,9 +50,11 @@ export class MediaLink {
   private coming: Peer | null = null;
   private own: OwnTracks = { audio: null, video: null };
   private readonly events: MediaEvents;
-  private readonly makePeer: () => RTCPeerConnection;
+  private readonly makePeer: MakePeer;
+  /** Relays that peers made from now on may use. */
+  iceServers: readonly RTCIceServer[] = [];
 
-  constructor(events: MediaEvents, makePeer: () => RTCPeerConnection = defaultPeer) {
+  constructor(events: MediaEvents, makePeer: MakePeer = defaultPeer) {
     this.events = events;
     this.makePeer = makePeer;
   }
@@ -67,7 +71,7 @@ export class MediaLink {
     offer: (sdp: string) => Promise<string>,
   ): Promise<void> {
     this.drop(this.coming);
-    const peer = buildPeer(this.makePeer(), slots, publishing);
+    const peer = buildPeer(this.makePeer(this.iceServers), slots, publishing);
     this.coming = peer;
     this.watch(peer);
     this.events.transport("connecting");
@@ -158,8 +162,8 @@ async function carry(peer: Peer, own: OwnTracks): Promise<void> {
   }
 }
 
-function defaultPeer(): RTCPeerConnection {
-  return new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+function defaultPeer(iceServers: readonly RTCIceServer[]): RTCPeerConnection {
+  return new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: [...iceServers] });
 }
 
 function buildPeer(pc: RTCPeerConnection, slots: Slots, publishing: Publishing): Peer {

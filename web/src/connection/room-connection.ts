@@ -31,7 +31,7 @@ export interface Outside {
   readonly mark: PressMark;
   readonly media: (
     events: MediaEvents,
-  ) => Pick<MediaLink, "connect" | "send" | "rest" | "close" | "publishing">;
+  ) => Pick<MediaLink, "connect" | "send" | "rest" | "close" | "publishing" | "iceServers">;
   readonly mediaDevices: MediaDevices | undefined;
   readonly chosen: () => Chosen;
   readonly nowMs: () => number;
@@ -120,6 +120,7 @@ export class RoomConnection {
   private open(grant: Grant): void {
     this.turn += 1;
     const turn = this.turn;
+    this.media.iceServers = grant.iceServers;
     this.socket = this.outside.openSocket(grant, {
       notice: (notice) => {
         if (turn === this.turn) this.notice(notice);

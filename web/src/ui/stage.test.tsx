@@ -85,7 +85,10 @@ describe("the stage", () => {
     ]);
     cleanup();
     await show(rooms.live, "participant");
-    expect(screen.getAllByTestId("stage-tile").map((tile) => tile.dataset.speaking)).toEqual(["true", "false"]);
+    expect(screen.getAllByTestId("stage-tile").map((tile) => tile.dataset.speaking)).toEqual([
+      "true",
+      "false",
+    ]);
   });
 
   it("sees that nobody sees the camera while the screen is shared", async () => {

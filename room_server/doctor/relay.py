@@ -1,0 +1,51 @@
+"""The check of the TURN server: an address is asked for, as a browser would, and given back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from datetime import UTC, datetime, timedelta
+
+from aioice import stun, turn
+
+from room_server.access.turn import IceServer, Turn
+from room_server.config import Settings
+from room_server.doctor.finding import Finding, fail, ok, warn
+
+_ANSWER_WITHIN_S = 5.0
+_URL = re.compile(r"(turns?):(?:\[([^]]+)\]|([^:?]+))(?::(\d+))?(?:\?transport=(udp|tcp))?")
+_PORTS = {"turn": 3478, "turns": 5349}
+
+
+def servers(settings: Settings, trusted: ssl.SSLContext | None = None) -> list[Finding]:
+    """Whether each TURN server gives an address for the shared secret; `trusted` checks its certificate."""
+    if settings.turn_secret is None:
+        return [ok("turn", "none")]
+    offered = Turn(settings.turn_urls, settings.turn_secret.get_secret_value(), timedelta(minutes=5))
+    [server] = offered.servers(datetime.now(UTC))
+    context = trusted or ssl.create_default_context()
+    return [asyncio.run(_allocates(url, server, context)) for url in server.urls]
+
+
+async def _allocates(url: str, server: IceServer, context: ssl.SSLContext) -> Finding:
+    found = _URL.fullmatch(url)
+    assert found is not None, "the settings were checked"
+    scheme, host = found[1], found[2] or found[3]
+    tls = scheme == "turns"
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            relay, _ = await turn.create_turn_endpoint(
+                asyncio.DatagramProtocol,
+                (host, int(found[4] or _PORTS[scheme])),
+                server.username,
+                server.credential,
+                ssl=context if tls else None,
+                transport="tcp" if tls or found[5] == "tcp" else "udp",
+            )
+    except stun.TransactionFailed as refused:
+        return fail("turn", "refused", url=url, reason=str(refused))
+    except (OSError, TimeoutError, stun.TransactionError) as error:
+        return warn("turn", "silent", url=url, reason=str(error) or type(error).__name__)
+    relay.close()
+    return ok("turn", url=url)
