@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from ipaddress import ip_address
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 import structlog
@@ -231,23 +232,33 @@ async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[N
     _log.info("stopped")
 
 
-def reachable_address(host: str) -> str:
-    """Return an IP address that others may reach this machine by when it listens on `host`."""
+def reachable_addresses(host: str) -> tuple[str, ...]:
+    """Return the IP addresses by which others may reach this machine when it listens on `host`.
+
+    `::` is every address of both families.
+    """
     if not ip_address(host).is_unspecified:
-        return host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return (host,)
+    ways = [(socket.AF_INET, "192.0.2.1")]
+    if ":" in host:
+        ways.insert(0, (socket.AF_INET6, "2001:db8::1"))
+    return tuple(filter(None, starmap(_outward, ways))) or ("::1" if ":" in host else "127.0.0.1",)
+
+
+def _outward(family: socket.AddressFamily, there: str) -> str | None:
+    """Return the address from which this machine would speak to `there`."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:  # connecting a UDP socket sends nothing: it only asks for the route
-            probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
-            return str(probe.getsockname()[0])
+            probe.connect((there, 9))
         except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+            return None
+        return str(probe.getsockname()[0])
 
 
 async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], None]) -> Engine:
     from media.engine import Engine, EngineConfig
 
-    advertise = tuple(map(str, settings.advertise)) or (reachable_address(settings.host),)
+    advertise = tuple(map(str, settings.advertise)) or reachable_addresses(settings.host)
     config = EngineConfig(
         bind_host=settings.host,
         udp_port=settings.udp_port,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from room_server.config import Settings
 from room_server.doctor.finding import Finding, fail, ok, warn
-from room_server.main import reachable_address
+from room_server.main import reachable_addresses
 
 _ANSWER_WITHIN_S = 2.0
 _EXPIRES_SOON_DAYS = 14
@@ -41,7 +41,7 @@ def udp_port(settings: Settings) -> Finding:
 
 def advertised(settings: Settings) -> list[Finding]:
     """Whether a datagram sent to each advertised address comes back to this machine."""
-    addresses = [str(one) for one in settings.advertise] or [reachable_address(settings.host)]
+    addresses = tuple(map(str, settings.advertise)) or reachable_addresses(settings.host)
     return [_reaches(address, settings) for address in addresses]
 
 
@@ -90,7 +90,7 @@ def _reaches(address: str, settings: Settings) -> Finding:
             socket.socket(family, socket.SOCK_DGRAM) as here,
             socket.socket(family, socket.SOCK_DGRAM) as out,
         ):
-            here.bind((settings.host, 0))
+            here.bind((_same_family(settings.host, address), 0))
             here.settimeout(_ANSWER_WITHIN_S)
             out.sendto(word, (address, here.getsockname()[1]))
             came = here.recv(64)
@@ -101,6 +101,13 @@ def _reaches(address: str, settings: Settings) -> Finding:
     if ip_address(address).is_loopback:
         return warn("udp_reach", "loopback", address=address)
     return ok("udp_reach", address=address)
+
+
+def _same_family(host: str, address: str) -> str:
+    """Return `host`; `::` is the whole of IPv4, too."""
+    if ip_address(host).is_unspecified:
+        return "::" if ":" in address else "0.0.0.0"  # noqa: S104 - a port of its own, for one datagram
+    return host
 
 
 def _inspect(certificate: Path, key: Path) -> Finding:
