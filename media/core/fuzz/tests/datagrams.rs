@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use room_core::client::DESCRIPTOR;
 use room_core::codec::{Codec, MediaKind};
 use room_core::demux;
 use room_core::ids::{PeerId, ShardIndex, TrackId};
 use room_core::message::{Command, Event};
 use room_core::rtcp::Compound;
+use room_core::rtp::HeaderWriter;
 use room_core::simulcast::{Camera, Shot};
 use room_core::source::Frame;
 use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address};
@@ -114,13 +116,22 @@ fn act(world: &mut World, camera: usize, chance: &mut Chance) {
 }
 
 fn camera_packet(world: &mut World, camera: usize, chance: &mut Chance) {
-    let good = [vec![0x90, 0xe0, 0x81, 2, 7, 0x20, 0x10, 1, 2, 3], vec![0x10, 0x11, 1, 2, 3], Vec::new()];
+    let good = [
+        vec![0x90, 0xe0, 0x81, 2, 7, 0x20, 0x10, 1, 2, 3],
+        vec![0x10, 0x11, 1, 2, 3],
+        vec![0x18, 8, 1, 2],
+        vec![0x88, 1, 2, 9, 1],
+        Vec::new(),
+    ];
     let payload = chance.mutated(&good);
-    let payload_type = [96, 96, 96, 97, 111, 3][chance.below(6)];
+    let payload_type = [96, 96, 98, 45, 97, 46, 111, 3][chance.below(8)];
+    let descriptor = chance.mutated(&[DESCRIPTOR.to_vec(), vec![0xfd, 0, 8], Vec::new()]);
     // Each number once: a client that repeats a nonce is not what is tried here.
     let number = world.now.as_nanos() / 1_000_000 + 4 * world.sightings.len() as u64;
     let ssrc = 7 + chance.below(4) as u32;
-    let packet = world.clients[camera].rtp(payload_type, number, chance.number() as u32, ssrc, &payload);
+    let mut writer = HeaderWriter::new(payload_type, true, number as u16, chance.number() as u32, ssrc);
+    writer.descriptor(Some(12), Some((&descriptor, chance.number() as u16)));
+    let packet = world.clients[camera].rtp_with(writer, number, ssrc, &payload);
     world.send(camera, packet);
 }
 

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use room_core::arrivals::{Arrivals, told};
+use room_core::client;
 use room_core::codec::vp8::Descriptor;
-use room_core::codec::{Codec, h264};
+use room_core::codec::{Codec, h264, vp9};
 use room_core::demux;
+use room_core::dependency;
 use room_core::packet::Picture;
 use room_core::packetise::{MAX_PAYLOAD, Packetiser};
 use room_core::rtcp::{self, Compound, ReportBlock, SenderInfo};
@@ -92,22 +94,61 @@ fn payload_descriptors() {
         vec![0x7c, 0x85, 1, 2, 3],
         vec![0x65, 1, 2, 3],
         vec![0x90, 0xf0, 0x81, 2, 7, 0x20, 0x10, 0, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xb4, 0],
+        vec![0xaa, 0x92, 0x34, 0, 9, 0x18, 2, 0x80, 1, 0x68, 1, 5, 7, 0x82, 0x49, 0x83],
+        vec![0xf8, 0x81, 2, 0x50, 3, 5, 8, 1],
+        vec![0x18, 8, 0, 0, 1],
+        vec![0x08, 2, 8, 0, 1, 0x30],
     ];
     fuzz("payloads", |chance| {
         for _ in 0..200 {
             let payload = chance.mutated(&good);
-            for codec in [Codec::Vp8, Codec::H264, Codec::Opus] {
+            for codec in [Codec::Vp8, Codec::H264, Codec::Opus, Codec::Vp9, Codec::Av1] {
                 let _ = codec.starts_here(&payload);
                 let Picture { id, tl0, key, temporal, .. } = Picture::of(codec, &payload);
-                assert!(key.is_none_or(|(at, key)| at < payload.len() && key < 32) && temporal < 4);
+                assert!(key.is_none_or(|(at, key)| at < payload.len() && key < 32) && temporal < 8);
                 assert!(id.is_none_or(|(at, _)| at + 2 <= payload.len()));
                 assert!(tl0.is_none_or(|(at, _)| at < payload.len()));
             }
             if let Some(found) = Descriptor::read(&payload) {
                 assert!(found.len < payload.len());
             }
+            assert!(vp9::Descriptor::read(&payload).is_none_or(|found| found.len < payload.len()));
             let inside: usize = h264::aggregated(&payload).map(<[u8]>::len).sum();
             assert!(inside <= payload.len());
+        }
+    });
+}
+
+/// A descriptor that can be read stays what it is under another frame number, and is written as it was.
+#[test]
+fn dependency_descriptors() {
+    let good = [
+        client::DESCRIPTOR.to_vec(),
+        vec![0xfd, 0, 8],
+        vec![0x3e, 1, 2],
+        vec![0xfd, 0, 8, 0x3a, 0x8a, 1, 0x80],
+    ];
+    let known = dependency::read(&good[0], None).and_then(|found| found.attached);
+    fuzz("dependency", |chance| {
+        for _ in 0..200 {
+            let mut raw = chance.mutated(&good);
+            let Some(found) = dependency::read(&raw, known.as_ref()) else { continue };
+            assert!(
+                found.temporal < 8
+                    && found.spatial < 4
+                    && found.attached.as_ref().is_none_or(|one| one.height != Some(0))
+            );
+            let mut writer = HeaderWriter::new(96, true, 1, 2, 3);
+            let frame = chance.number() as u16;
+            writer.descriptor(Some(12), Some((&raw, frame)));
+            writer.extension(Some(4), b"mid");
+            let packet = writer.finish().to_vec();
+            let header = rtp::Header::read(&packet).expect("what we wrote");
+            dependency::renumber(&mut raw, frame);
+            assert_eq!(header.extensions(&packet).find(Some(12)), Some(&raw[..]));
+            assert_eq!(header.extensions(&packet).find(Some(4)), Some(&b"mid"[..]));
+            let again = dependency::read(&raw, known.as_ref());
+            assert_eq!(again, Some(dependency::Dependency { frame, ..found }));
         }
     });
 }

@@ -1,5 +1,8 @@
 //! Codecs: what the core must know of a payload without decoding it.
 
+pub mod av1;
+pub mod vp9;
+
 use serde::Deserialize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -8,6 +11,8 @@ pub enum Codec {
     Opus,
     Vp8,
     H264,
+    Vp9,
+    Av1,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -18,8 +23,9 @@ pub enum MediaKind {
 }
 
 impl Codec {
+    /// The codec of frames that are injected: films come in these only.
     #[must_use]
-    pub fn named(name: &str) -> Option<Codec> {
+    pub fn injected(name: &str) -> Option<Codec> {
         match name.to_ascii_lowercase().as_str() {
             "opus" => Some(Codec::Opus),
             "vp8" => Some(Codec::Vp8),
@@ -32,7 +38,7 @@ impl Codec {
     pub const fn kind(self) -> MediaKind {
         match self {
             Codec::Opus => MediaKind::Audio,
-            Codec::Vp8 | Codec::H264 => MediaKind::Video,
+            Codec::Vp8 | Codec::H264 | Codec::Vp9 | Codec::Av1 => MediaKind::Video,
         }
     }
 
@@ -41,7 +47,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::Opus => 48_000,
-            Codec::Vp8 | Codec::H264 => 90_000,
+            Codec::Vp8 | Codec::H264 | Codec::Vp9 | Codec::Av1 => 90_000,
         }
     }
 
@@ -52,7 +58,16 @@ impl Codec {
             Codec::Opus => true,
             Codec::Vp8 => vp8::Descriptor::read(payload).is_some_and(|found| found.starts_keyframe(payload)),
             Codec::H264 => h264::starts_keyframe(payload),
+            Codec::Vp9 => vp9::Descriptor::read(payload).is_some_and(|found| found.starts_keyframe()),
+            Codec::Av1 => av1::starts_sequence(payload),
         }
+    }
+
+    /// Whether a dependency descriptor is passed on, and decides where a receiver may start. Not in the codecs of films,
+    /// which have none: a receiver must not meet both kinds in one codec.
+    #[must_use]
+    pub const fn is_described(self) -> bool {
+        matches!(self, Codec::Vp9 | Codec::Av1)
     }
 }
 

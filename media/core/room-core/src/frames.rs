@@ -80,7 +80,6 @@ impl Frames {
 mod tests {
     use super::*;
     use crate::codec::Codec;
-    use crate::packet::Picture;
 
     const ROOM: RoomId = RoomId(1);
 
@@ -89,19 +88,8 @@ mod tests {
     }
 
     fn packet(codec: Codec, sequence: u64, timestamp: u32, marker: bool) -> Packet {
-        Packet {
-            track: TrackId(u64::from(codec != Codec::Opus)),
-            encoding: 0,
-            layer: 0,
-            codec,
-            sequence,
-            timestamp,
-            captured_unix_ns: 0,
-            marker,
-            starts: false,
-            picture: Picture::default(),
-            payload: Box::default(),
-        }
+        let track = TrackId(u64::from(codec != Codec::Opus));
+        Packet { track, timestamp, marker, ..Packet::empty(codec, sequence) }
     }
 
     fn numbers(batches: &[Batch]) -> Vec<Vec<u64>> {

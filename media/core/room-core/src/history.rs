@@ -99,23 +99,9 @@ impl History {
 mod tests {
     use super::*;
     use crate::codec::Codec;
-    use crate::ids::TrackId;
-    use crate::packet::Picture;
 
     fn packet(sequence: u64, starts: bool) -> Arc<Packet> {
-        Arc::new(Packet {
-            track: TrackId(1),
-            encoding: 0,
-            layer: 0,
-            codec: Codec::Vp8,
-            sequence,
-            timestamp: 0,
-            captured_unix_ns: 0,
-            marker: false,
-            starts,
-            picture: Picture::default(),
-            payload: Box::default(),
-        })
+        Arc::new(Packet { starts, ..Packet::empty(Codec::Vp8, sequence) })
     }
 
     #[test]

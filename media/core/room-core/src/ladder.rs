@@ -113,7 +113,6 @@ impl Ladder {
 mod tests {
     use super::*;
     use crate::codec::Codec;
-    use crate::ids::TrackId;
     use crate::packet::Picture;
 
     fn at(ms: u64) -> Time {
@@ -122,19 +121,8 @@ mod tests {
 
     fn note(ladder: &mut Ladder, ms: u64, layer: u8, height: u16, temporal: u8, bytes: usize) {
         let picture = Picture { height, temporal, ..Picture::default() };
-        let packet = Packet {
-            track: TrackId(1),
-            encoding: 1,
-            layer,
-            codec: Codec::Vp8,
-            sequence: 1,
-            timestamp: 0,
-            captured_unix_ns: 0,
-            marker: false,
-            starts: false,
-            picture,
-            payload: vec![0; bytes].into(),
-        };
+        let payload = vec![0; bytes].into();
+        let packet = Packet { layer, picture, payload, ..Packet::empty(Codec::Vp8, 1) };
         ladder.note(at(ms), &packet);
     }
 

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use crate::codec::{Codec, MediaKind};
+use crate::dependency::{self, Dependency, Structure};
 use crate::ids::TrackId;
-use crate::packet::{Packet, Picture};
+use crate::packet::{Described, Packet, Picture};
 use crate::reception::{Arrival, Reception, Renumber};
 use crate::replay::extend;
 use crate::rtp::Header;
@@ -33,6 +34,29 @@ struct Stream {
     reception: Reception,
     renumber: Renumber,
     was_muted: bool,
+    /// What dependency descriptors refer to, and of which frame it is.
+    structure: Option<(u16, Structure)>,
+}
+
+/// What a packet brings.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    pub payload: &'a [u8],
+    pub descriptor: Option<&'a [u8]>,
+}
+
+impl Stream {
+    /// Reads a packet's descriptor and keeps the structure that it may bring, unless a newer one came before.
+    fn describe(&mut self, raw: &[u8]) -> Option<Dependency> {
+        let found = dependency::read(raw, self.structure.as_ref().map(|(_, known)| known))?;
+        let is_newer = |(known, _): &(u16, Structure)| found.frame.wrapping_sub(*known) < 0x8000;
+        if let Some(attached) =
+            found.attached.as_ref().filter(|_| self.structure.as_ref().is_none_or(is_newer))
+        {
+            self.structure = Some((found.frame, attached.clone()));
+        }
+        Some(found)
+    }
 }
 
 /// Requests of all viewers merged into one, at most one within `KEYFRAME_EVERY`.
@@ -116,7 +140,7 @@ impl Layer {
         codec: Codec,
         header: &Header,
         sequence: u64,
-        payload: &[u8],
+        body: Body<'_>,
     ) -> Option<Packet> {
         let is_same =
             self.stream.as_ref().is_some_and(|stream| stream.ssrc == header.ssrc && stream.codec == codec);
@@ -129,13 +153,13 @@ impl Layer {
             arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
         }
         self.stream.as_mut()?.reception.measure(now, header.timestamp);
-        self.pass_on(arrival, header, sequence, payload)
+        self.pass_on(arrival, header, sequence, body)
     }
 
     /// Takes a packet that came again on the retransmission stream (RFC 4588 section 4). Before the stream itself
     /// came there is nothing to repair: browsers probe the way with padding there.
-    pub fn repaired(&mut self, now: Time, header: &Header, payload: &[u8]) -> Option<Packet> {
-        let (original, payload) = payload.split_first_chunk::<2>()?;
+    pub fn repaired(&mut self, now: Time, header: &Header, body: Body<'_>) -> Option<Packet> {
+        let (original, payload) = body.payload.split_first_chunk::<2>()?;
         let reception = &mut self.stream.as_mut()?.reception;
         let sequence = extend(reception.highest(), u16::from_be_bytes(*original));
         // What is ahead of the stream itself was never lost: padding that probes the way.
@@ -143,7 +167,7 @@ impl Layer {
             return None;
         }
         let arrival = reception.arrived(now, sequence);
-        self.pass_on(arrival, header, sequence, payload)
+        self.pass_on(arrival, header, sequence, Body { payload, ..body })
     }
 
     fn begin(&mut self, now: Time, anchor: &Anchor, codec: Codec, header: &Header, sequence: u64) {
@@ -155,6 +179,7 @@ impl Layer {
             reception: Reception::new(codec.clock_rate(), sequence, header.timestamp, anchor.unix_ns(now)),
             renumber: Renumber::starting(sequence, next_out),
             was_muted: false,
+            structure: None,
         });
         if codec.kind() == MediaKind::Video && self.generation > 1 {
             self.keyframes.ask(now);
@@ -166,7 +191,7 @@ impl Layer {
         arrival: Arrival,
         header: &Header,
         sequence: u64,
-        payload: &[u8],
+        Body { payload, descriptor }: Body<'_>,
     ) -> Option<Packet> {
         let stream = self.stream.as_mut()?;
         let is_newest = match arrival {
@@ -174,6 +199,7 @@ impl Layer {
             Arrival::Late => false,
             Arrival::Duplicate | Arrival::Jump => return None,
         };
+        let dependency = descriptor.and_then(|raw| stream.describe(raw));
         if self.muted {
             stream.was_muted = true;
             return None;
@@ -187,7 +213,14 @@ impl Layer {
         if std::mem::take(&mut stream.was_muted) {
             stream.renumber = Renumber::starting(sequence, stream.renumber.next_out());
         }
-        let starts = stream.codec.starts_here(payload);
+        let passed_on = dependency.as_ref().filter(|_| stream.codec.is_described());
+        let starts = match passed_on {
+            Some(dependency) => dependency.starts_sequence(),
+            None => stream.codec.starts_here(payload),
+        };
+        let described = passed_on.zip(descriptor);
+        let described = described.map(|(one, raw)| Described { frame: one.frame, descriptor: raw.into() });
+        let picture = Picture::of(stream.codec, payload);
         if starts {
             self.keyframes.answered();
         }
@@ -201,7 +234,8 @@ impl Layer {
             captured_unix_ns: stream.reception.captured(header.timestamp),
             marker: header.marker,
             starts,
-            picture: Picture::of(stream.codec, payload),
+            picture: dependency.as_ref().map_or(picture, |dependency| picture.described(dependency)),
+            described,
             payload: payload.into(),
         })
     }

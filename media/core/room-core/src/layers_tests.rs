@@ -25,6 +25,17 @@ fn show(world: &mut World, viewer: usize, max_height: u32) {
     world.all(|| Command::SetView { peer, slot: 1, max_height });
 }
 
+/// A camera in layers, and a viewer who shows it so high.
+fn watched_at(height: u32) -> (World, Camera, usize) {
+    let mut world = World::new(1);
+    let camera = Camera::join(&mut world, CAMERA);
+    let viewer = world.viewer();
+    stage(&mut world);
+    show(&mut world, viewer, height);
+    world.run_ms(500);
+    (world, camera, viewer)
+}
+
 /// Plays for a while; layers answer keyframe requests with their next picture, as browsers do.
 fn play(world: &mut World, camera: &mut Camera, ms: u64) {
     let mut asked = world.clients[camera.client].control.len();
@@ -107,12 +118,7 @@ fn each_viewer_gets_the_layer_that_fills_what_they_show() {
 
 #[test]
 fn a_layer_is_known_by_its_name_even_when_padding_on_its_repairs_comes_first() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 720);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(720);
     for layer in 0..3 {
         camera.probe(&mut world, layer, 1);
     }
@@ -155,12 +161,7 @@ fn a_source_that_names_no_layer_is_not_taken_for_one() {
 
 #[test]
 fn a_switch_waits_for_a_keyframe_of_the_new_layer_and_asks_its_source_only() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 180);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(180);
     play(&mut world, &mut camera, 2_000);
     assert_eq!(heights(&world, viewer).last(), Some(&180));
     let before: Vec<_> = (0..3).map(|layer| requests(&world, &camera, layer)).collect();
@@ -189,12 +190,7 @@ fn a_switch_waits_for_a_keyframe_of_the_new_layer_and_asks_its_source_only() {
 
 #[test]
 fn across_switches_timestamps_follow_the_publishers_clock() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 180);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(180);
     play(&mut world, &mut camera, 2_000);
     for height in [720, 180, 360, 720, 360].repeat(4) {
         show(&mut world, viewer, height);
@@ -210,12 +206,7 @@ fn across_switches_timestamps_follow_the_publishers_clock() {
 
 #[test]
 fn a_late_packet_of_before_the_switch_keeps_its_old_place() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 360);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(360);
     play(&mut world, &mut camera, 2_000);
     let mut held = camera.picture(&mut world, 1, DELTA);
     let late = held.remove(0);
@@ -239,12 +230,7 @@ fn a_late_packet_of_before_the_switch_keeps_its_old_place() {
 
 #[test]
 fn a_viewer_whose_way_is_narrow_loses_temporal_layers_first_and_gets_them_back() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 720);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(720);
     let pattern = [(0, false), (2, true), (1, true), (2, false)];
     let mut estimate = 9_000_000;
     let mut seconds = |world: &mut World, camera: &mut Camera, seconds: u64| {
@@ -281,12 +267,7 @@ fn a_viewer_whose_way_is_narrow_loses_temporal_layers_first_and_gets_them_back()
 
 #[test]
 fn what_a_viewer_lost_comes_again_with_the_numbers_it_was_told() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 360);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(360);
     play(&mut world, &mut camera, 2_000);
     show(&mut world, viewer, 720);
     play(&mut world, &mut camera, 400);
@@ -311,12 +292,7 @@ fn what_a_viewer_lost_comes_again_with_the_numbers_it_was_told() {
 
 #[test]
 fn a_layer_that_falls_silent_is_replaced_by_the_next_lower_and_comes_back() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 720);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(720);
     play(&mut world, &mut camera, 2_000);
     assert_eq!(heights(&world, viewer).last(), Some(&720));
     camera.layers[2].active = false;
@@ -330,12 +306,7 @@ fn a_layer_that_falls_silent_is_replaced_by_the_next_lower_and_comes_back() {
 
 #[test]
 fn a_slot_that_is_not_shown_gets_nothing_until_it_is() {
-    let mut world = World::new(1);
-    let mut camera = Camera::join(&mut world, CAMERA);
-    let viewer = world.viewer();
-    stage(&mut world);
-    show(&mut world, viewer, 0);
-    world.run_ms(500);
+    let (mut world, mut camera, viewer) = watched_at(0);
     play(&mut world, &mut camera, 1_000);
     assert!(received(&world, viewer).is_empty());
     show(&mut world, viewer, 360);

@@ -11,6 +11,7 @@ pub mod codec;
 mod control;
 mod demand;
 pub mod demux;
+pub mod dependency;
 pub mod dtls;
 pub mod estimate;
 mod fanout;

@@ -35,6 +35,7 @@ pub(crate) struct Mapping {
     picture_id: u16,
     tl0: u8,
     key: u8,
+    frame: u16,
 }
 
 /// The end of what a slot joins: timestamps of the newest packet, and of the present on the same clock.
@@ -100,6 +101,10 @@ impl Mapping {
                 .map_or(0, |(_, id)| sent.picture_id.wrapping_add(1).wrapping_sub(id)),
             tl0: first.picture.tl0.map_or(0, |(_, tl0)| sent.tl0.wrapping_add(1).wrapping_sub(tl0)),
             key: first.picture.key.map_or(0, |(_, key)| sent.key.wrapping_add(1).wrapping_sub(key)),
+            frame: first
+                .described
+                .as_ref()
+                .map_or(0, |one| sent.frame.wrapping_add(1).wrapping_sub(one.frame)),
         }
     }
 
@@ -110,14 +115,16 @@ impl Mapping {
     /// The number of a packet as it comes; `None` for what came before the slot joined, and for temporal layers above
     /// `most`. One that was left out is taken up again where a picture allows it.
     pub(crate) fn admit(&mut self, packet: &Packet, most: u8) -> Option<Number> {
-        let Picture { temporal, begins, sync, .. } = packet.picture;
+        let Picture { temporal, begins, enters, .. } = packet.picture;
         if self.numbers.is_newest(packet.sequence) {
             if begins {
-                let entered = sync && temporal <= most;
-                self.temporal = self.temporal.min(most).max(if entered { temporal } else { 0 });
+                let entered = enters & (2_u8 << most.min(6)).wrapping_sub(1);
+                self.temporal =
+                    self.temporal.min(most).max(entered.checked_ilog2().unwrap_or_default() as u8);
             }
             if temporal > self.temporal {
-                self.numbers.leave_out(packet.sequence, begins);
+                // VP8 counts what is sent; the numbers of other codecs' pictures tell what needs which.
+                self.numbers.leave_out(packet.sequence, begins && packet.codec == Codec::Vp8);
                 return None;
             }
         }
@@ -170,6 +177,11 @@ impl Mapping {
         id.wrapping_add(self.picture_id).wrapping_sub(number.pictures) & 0x7fff
     }
 
+    /// The packet's dependency descriptor, and its frame's number towards the viewer.
+    pub(crate) fn described<'p>(&self, packet: &'p Packet) -> Option<(&'p [u8], u16)> {
+        packet.described.as_ref().map(|one| (&*one.descriptor, one.frame.wrapping_add(self.frame)))
+    }
+
     /// Renumbers the pictures in a copy of the packet's payload.
     pub(crate) fn patch(&self, packet: &Packet, number: Number, payload: &mut [u8]) {
         let Picture { id, tl0, key, .. } = packet.picture;
@@ -198,6 +210,11 @@ impl Mapping {
             if id.wrapping_sub(sent.picture_id) & 0x7fff < 0x4000 {
                 sent.picture_id = id;
             }
+        }
+        if let Some((_, frame)) = self.described(packet)
+            && frame.wrapping_sub(sent.frame) < 0x8000
+        {
+            sent.frame = frame;
         }
         if let Some((_, tl0)) = packet.picture.tl0 {
             let tl0 = tl0.wrapping_add(self.tl0);

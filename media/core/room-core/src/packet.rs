@@ -1,6 +1,7 @@
 //! One decrypted media packet, shared by every viewer and every shard that needs it.
 
-use crate::codec::{Codec, h264, vp8};
+use crate::codec::{Codec, h264, vp8, vp9};
+use crate::dependency::Dependency;
 use crate::ids::TrackId;
 
 /// Invariant: never changed after it was made; viewers keep offsets, not copies.
@@ -21,10 +22,18 @@ pub struct Packet {
     /// A decoder may start here.
     pub starts: bool,
     pub picture: Picture,
+    pub described: Option<Described>,
     pub payload: Box<[u8]>,
 }
 
-/// What a payload tells of its picture. VP8 counts pictures, so that a viewer's count must go on across a switch.
+/// A dependency descriptor, and the frame number in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub frame: u16,
+    pub descriptor: Box<[u8]>,
+}
+
+/// What a payload tells of its picture. VP8 and VP9 count pictures, so that a viewer's count must go on across a switch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
     pub id: Option<(usize, u16)>,
@@ -32,8 +41,8 @@ pub struct Picture {
     pub key: Option<(usize, u8)>,
     /// Zero is the base, which needs no other.
     pub temporal: u8,
-    /// Needs the base only: whoever left this temporal layer out may take it up here.
-    pub sync: bool,
+    /// Temporal layers, as bits: whoever left them out may take them up here.
+    pub enters: u8,
     /// The first packet of its picture, where that can be told.
     pub begins: bool,
     /// Zero where the payload does not tell.
@@ -46,9 +55,23 @@ impl Picture {
         match codec {
             Codec::Vp8 => vp8::Descriptor::read(payload).map(|found| of_vp8(&found, payload)),
             Codec::H264 => h264::height(payload).map(|height| Picture { height, ..Picture::default() }),
-            Codec::Opus => None,
+            Codec::Vp9 => vp9::Descriptor::read(payload).map(|found| of_vp9(&found, payload)),
+            Codec::Opus | Codec::Av1 => None,
         }
         .unwrap_or_default()
+    }
+
+    /// What a descriptor tells outweighs what the payload does.
+    #[must_use]
+    pub fn described(self, dependency: &Dependency) -> Picture {
+        let told = dependency.attached.as_ref().and_then(|structure| structure.height);
+        Picture {
+            temporal: dependency.temporal,
+            enters: dependency.enters,
+            begins: dependency.begins_picture(),
+            height: told.unwrap_or(self.height),
+            ..self
+        }
     }
 }
 
@@ -59,8 +82,42 @@ fn of_vp8(found: &vp8::Descriptor, payload: &[u8]) -> Picture {
         tl0: found.tl0_at.zip(found.tl0(payload)),
         key: found.key(payload),
         temporal,
-        sync,
+        enters: if sync { 1 << temporal } else { 0 },
         begins: found.begins_picture(),
         height: found.height(payload).unwrap_or_default(),
+    }
+}
+
+fn of_vp9(found: &vp9::Descriptor, payload: &[u8]) -> Picture {
+    Picture {
+        id: found.picture_id(payload),
+        tl0: found.tl0(payload),
+        key: None,
+        temporal: found.temporal,
+        // Browsers mark the pictures that need no other of their layer.
+        enters: if found.switches_up { 1 << found.temporal } else { 0 },
+        begins: found.begins_picture(),
+        height: found.height.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+impl Packet {
+    /// A packet of track 1 that holds nothing.
+    pub(crate) fn empty(codec: Codec, sequence: u64) -> Packet {
+        Packet {
+            track: TrackId(1),
+            encoding: 0,
+            layer: 0,
+            codec,
+            sequence,
+            timestamp: 0,
+            captured_unix_ns: 0,
+            marker: false,
+            starts: false,
+            picture: Picture::default(),
+            described: None,
+            payload: Box::default(),
+        }
     }
 }

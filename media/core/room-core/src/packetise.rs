@@ -29,6 +29,8 @@ impl Packetiser {
             Codec::Opus => vec![data.to_vec()],
             Codec::Vp8 => self.vp8(data),
             Codec::H264 => self.h264(data),
+            // No film is prepared in these; they are passed through only.
+            Codec::Vp9 | Codec::Av1 => Vec::new(),
         }
     }
 

@@ -285,13 +285,13 @@ impl Peer {
         around: &mut Surroundings<'_>,
     ) {
         let publication = &mut self.publications[at];
-        let payload = &packet[header.len..];
+        let body = publication.body(header, packet);
         let now = around.now;
         let passed = match publication.role(header.payload_type) {
             Some(Role::Media(codec)) => {
-                publication.media(now, around.anchor, (layer, codec), header, sequence, payload)
+                publication.media(now, around.anchor, (layer, codec), header, sequence, body)
             }
-            Some(Role::Repair(_)) => publication.repaired(now, layer, header, payload),
+            Some(Role::Repair(_)) => publication.repaired(now, layer, header, body),
             None => None,
         };
         let Some(passed) = passed else { return };

@@ -6,9 +6,11 @@
 use crate::codec::{Codec, MediaKind};
 use crate::ids::{ShardIndex, TrackId};
 use crate::ladder::LAYERS;
-use crate::layer::Layer;
+use crate::layer::{Body, Layer};
 use crate::packet::Packet;
-use crate::params::{AUDIO_LEVEL, CodecParams, MID, PublishParams, REPAIRED_STREAM_ID, STREAM_ID};
+use crate::params::{
+    AUDIO_LEVEL, CodecParams, DEPENDENCY_DESCRIPTOR, MID, PublishParams, REPAIRED_STREAM_ID, STREAM_ID,
+};
 use crate::reception::Reception;
 use crate::rtp::Header;
 use crate::speech::Speech;
@@ -31,6 +33,7 @@ pub struct Publication {
     level_id: Option<u8>,
     stream_id: Option<u8>,
     repaired_id: Option<u8>,
+    descriptor_id: Option<u8>,
     pub ssrcs: Vec<u32>,
     codecs: Vec<CodecParams>,
     /// The names of the layers; none for one that has none.
@@ -56,6 +59,7 @@ impl Publication {
             level_id: extension(AUDIO_LEVEL),
             stream_id: extension(STREAM_ID),
             repaired_id: extension(REPAIRED_STREAM_ID),
+            descriptor_id: extension(DEPENDENCY_DESCRIPTOR),
             ssrcs: params.ssrcs,
             codecs: params.codecs,
             rids,
@@ -129,6 +133,13 @@ impl Publication {
         }
     }
 
+    /// What a packet, its padding taken off, brings.
+    #[must_use]
+    pub fn body<'p>(&self, header: &Header, packet: &'p [u8]) -> Body<'p> {
+        let descriptor = header.extensions(packet).find(self.descriptor_id);
+        Body { payload: &packet[header.len..], descriptor }
+    }
+
     /// Takes a packet of a layer's stream itself; `sequence` is its index with the rollover counter.
     pub fn media(
         &mut self,
@@ -137,14 +148,14 @@ impl Publication {
         (layer, codec): (u8, Codec),
         header: &Header,
         sequence: u64,
-        payload: &[u8],
+        body: Body<'_>,
     ) -> Option<Packet> {
-        self.layers.get_mut(usize::from(layer))?.media(now, anchor, codec, header, sequence, payload)
+        self.layers.get_mut(usize::from(layer))?.media(now, anchor, codec, header, sequence, body)
     }
 
     /// Takes a packet that came again.
-    pub fn repaired(&mut self, now: Time, layer: u8, header: &Header, payload: &[u8]) -> Option<Packet> {
-        self.layers.get_mut(usize::from(layer))?.repaired(now, header, payload)
+    pub fn repaired(&mut self, now: Time, layer: u8, header: &Header, body: Body<'_>) -> Option<Packet> {
+        self.layers.get_mut(usize::from(layer))?.repaired(now, header, body)
     }
 
     pub fn want_keyframe(&mut self, now: Time, layer: u8) {

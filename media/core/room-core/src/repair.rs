@@ -17,15 +17,17 @@ const LEAST_WAIT: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Repair {
     next_sequence: u64,
+    descriptor_id: Option<u8>,
     budget: Bucket,
     /// What was sent again lately, so that one request is answered once a round trip.
     recent: VecDeque<(u64, Time)>,
 }
 
 impl Repair {
-    pub(crate) fn new(now: Time, first: u64) -> Repair {
+    pub(crate) fn new(now: Time, first: u64, descriptor_id: Option<u8>) -> Repair {
         Repair {
             next_sequence: first,
+            descriptor_id,
             budget: Bucket::new(1_000.0, RETRANSMIT_BURST_BYTES, now),
             recent: VecDeque::new(),
         }
@@ -63,6 +65,7 @@ impl Repair {
         let timestamp = mapping.timestamp(packet.timestamp);
         let mut header =
             HeaderWriter::new(payload_type, packet.marker, self.next_sequence as u16, timestamp, ssrc);
+        header.descriptor(self.descriptor_id, mapping.described(packet));
         let header = header.finish();
         let length = header.len() + 2 + packet.payload.len() + link.srtp.rtp_overhead();
         let out = link.transmit.claim(link.to, length);

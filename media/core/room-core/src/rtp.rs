@@ -16,6 +16,8 @@ pub struct Header {
 
 const ONE_BYTE: u16 = 0xbede;
 const TWO_BYTE: u16 = 0x1000;
+/// What an extension of the one-byte form carries.
+const SHORT: usize = 16;
 
 impl Header {
     /// Reads the header that `packet` begins with.
@@ -109,10 +111,11 @@ impl<'a> Iterator for Extensions<'a> {
 pub struct HeaderWriter {
     bytes: [u8; HeaderWriter::MAX],
     len: usize,
+    profile: u16,
 }
 
 impl HeaderWriter {
-    pub const MAX: usize = 64;
+    pub const MAX: usize = 64 + crate::dependency::MAX_LEN;
 
     #[must_use]
     pub fn new(payload_type: u8, marker: bool, sequence: u16, timestamp: u32, ssrc: u32) -> HeaderWriter {
@@ -122,19 +125,44 @@ impl HeaderWriter {
         bytes[2..4].copy_from_slice(&sequence.to_be_bytes());
         bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
         bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
-        HeaderWriter { bytes, len: 12 }
+        HeaderWriter { bytes, len: 12, profile: ONE_BYTE }
     }
 
-    /// Adds a one-byte extension; one that does not fit or is not negotiated is left out.
+    /// Adds an extension; one that does not fit or is not negotiated is left out.
     pub fn extension(&mut self, id: Option<u8>, value: &[u8]) {
-        let Some(id @ 1..=14) = id else { return };
-        let at = if self.len == 12 { 16 } else { self.len };
-        if value.is_empty() || value.len() > 16 || at + 1 + value.len() + 3 > HeaderWriter::MAX {
-            return;
+        if value.len() <= SHORT {
+            self.place(id, value);
         }
-        self.bytes[at] = id << 4 | (value.len() - 1) as u8;
-        self.bytes[at + 1..at + 1 + value.len()].copy_from_slice(value);
+    }
+
+    /// Adds a dependency descriptor and its frame's number, before any other extension: a long one makes all of them
+    /// two-byte extensions, which whoever negotiated it takes.
+    pub fn descriptor(&mut self, id: Option<u8>, described: Option<(&[u8], u16)>) {
+        let Some((descriptor, frame)) = described else { return };
+        if descriptor.len() > SHORT && id.is_some() && self.len == 12 {
+            self.profile = TWO_BYTE;
+        }
+        if let Some(at) = self.place(id, descriptor) {
+            crate::dependency::renumber(&mut self.bytes[at..self.len], frame);
+        }
+    }
+
+    /// Returns where the value stands.
+    fn place(&mut self, id: Option<u8>, value: &[u8]) -> Option<usize> {
+        let id = id.filter(|id| (1..=14).contains(id))?;
+        let mut at = if self.len == 12 { 16 } else { self.len };
+        if value.is_empty() || at + 2 + value.len() + 3 > HeaderWriter::MAX {
+            return None;
+        }
+        if self.profile == ONE_BYTE {
+            self.bytes[at] = id << 4 | (value.len() - 1) as u8;
+        } else {
+            self.bytes[at..at + 2].copy_from_slice(&[id, value.len() as u8]);
+            at += 1;
+        }
         self.len = at + 1 + value.len();
+        self.bytes[at + 1..self.len].copy_from_slice(value);
+        Some(at + 1)
     }
 
     /// Says that the payload ends with padding.
@@ -147,7 +175,7 @@ impl HeaderWriter {
         if self.len > 12 {
             self.len = self.len.next_multiple_of(4);
             self.bytes[0] |= 0x10;
-            self.bytes[12..14].copy_from_slice(&ONE_BYTE.to_be_bytes());
+            self.bytes[12..14].copy_from_slice(&self.profile.to_be_bytes());
             self.bytes[14..16].copy_from_slice(&((self.len as u16 - 16) / 4).to_be_bytes());
         }
         &self.bytes[..self.len]
@@ -190,6 +218,32 @@ mod tests {
         let header = Header::read(&packet).unwrap();
         let found: Vec<_> = header.extensions(&packet).collect();
         assert_eq!(found, [(20, &[5, 6][..]), (21, &[][..])]);
+    }
+
+    #[test]
+    fn a_long_descriptor_makes_all_extensions_long_and_has_its_frame_number() {
+        let descriptor = [[0xbc, 0, 7].to_vec(), vec![5; 40]].concat();
+        let mut writer = HeaderWriter::new(96, true, 7, 90_000, 1);
+        writer.descriptor(Some(12), Some((&descriptor, 0x1234)));
+        writer.extension(Some(4), b"mid");
+        let packet = writer.finish().to_vec();
+        let header = Header::read(&packet).unwrap();
+        let renumbered = [[0xbc, 0x12, 0x34].to_vec(), vec![5; 40]].concat();
+        let found: Vec<_> = header.extensions(&packet).collect();
+        assert_eq!(found, [(12, &renumbered[..]), (4, &b"mid"[..])]);
+    }
+
+    #[test]
+    fn a_short_descriptor_leaves_extensions_short_and_one_that_is_not_negotiated_nothing() {
+        let mut writer = HeaderWriter::new(96, true, 7, 90_000, 1);
+        writer.descriptor(Some(12), Some((&[0xc1, 0, 7], 9)));
+        writer.extension(Some(4), b"mid");
+        // 4 bytes of head, 1 + 3 and 1 + 3 of extensions.
+        assert_eq!(writer.finish().len(), 12 + 12);
+        let mut writer = HeaderWriter::new(96, true, 7, 90_000, 1);
+        writer.descriptor(None, Some((&[1; 60], 9)));
+        writer.extension(Some(4), &[1; 20]);
+        assert_eq!(writer.finish().len(), 12);
     }
 
     #[test]

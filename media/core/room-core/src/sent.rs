@@ -15,6 +15,8 @@ pub(crate) struct Sent {
     pub(crate) picture_id: u16,
     pub(crate) tl0: u8,
     pub(crate) key: u8,
+    /// As dependency descriptors count.
+    pub(crate) frame: u16,
 }
 
 impl Sent {
@@ -29,6 +31,7 @@ impl Sent {
             picture_id: 0,
             tl0: 0,
             key: 0,
+            frame: 0,
         }
     }
 

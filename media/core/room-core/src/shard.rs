@@ -366,5 +366,9 @@ mod lifecycle_tests;
 mod layers_h264_tests;
 
 #[cfg(test)]
+#[path = "described_tests.rs"]
+mod described_tests;
+
+#[cfg(test)]
 #[path = "transport_tests.rs"]
 mod transport_tests;

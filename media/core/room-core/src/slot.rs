@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::mapping::{Edge, Mapping, clock_by_capture};
 use crate::numbers::Number;
 use crate::packet::Packet;
-use crate::params::{ABSOLUTE_SEND_TIME, MID, SlotParams};
+use crate::params::{ABSOLUTE_SEND_TIME, DEPENDENCY_DESCRIPTOR, MID, SlotParams};
 use crate::repair::Repair;
 use crate::restarts::Restarts;
 use crate::rtcp::{Compound, SenderInfo};
@@ -63,6 +63,7 @@ pub struct Slot {
     params: SlotParams,
     mid_id: Option<u8>,
     time_id: Option<u8>,
+    descriptor_id: Option<u8>,
     /// How high it is shown, in pixels; nothing is sent while that is zero.
     shown: u32,
     chosen: Option<Choice>,
@@ -91,25 +92,27 @@ impl Slot {
     pub fn new(params: SlotParams, now: Time) -> Slot {
         // Far from the rollover, and not the same for everyone.
         let first = u64::from((params.ssrc ^ params.ssrc >> 16) & 0x3fff) + 1;
-        let sent = Sent::nothing(first);
+        let extension = |uri: &str| params.extensions.get(uri).copied();
+        let descriptor_id = extension(DEPENDENCY_DESCRIPTOR);
         Slot {
             kind: params.kind,
             index: params.index,
-            mid_id: params.extensions.get(MID).copied(),
-            time_id: params.extensions.get(ABSOLUTE_SEND_TIME).copied(),
+            mid_id: extension(MID),
+            time_id: extension(ABSOLUTE_SEND_TIME),
+            descriptor_id,
             shown: u32::MAX,
             chosen: None,
             skipping: None,
             current: None,
             previous: None,
-            sent,
+            sent: Sent::nothing(first),
             catching_up: None,
             packets: 0,
             octets: 0,
             report_at: now,
             asked: None,
             restarts: Restarts::default(),
-            repair: Repair::new(now, first),
+            repair: Repair::new(now, first, descriptor_id),
             params,
         }
     }
@@ -308,6 +311,7 @@ impl Slot {
             timestamp,
             self.params.ssrc,
         );
+        header.descriptor(self.descriptor_id, mapping.described(packet));
         header.extension(self.time_id, &link.send_time);
         if self.packets < NAMED_PACKETS {
             header.extension(self.mid_id, self.params.mid.as_bytes());

@@ -248,6 +248,7 @@ impl Lane {
                 marker: n == last && self.codec.kind() == MediaKind::Video,
                 starts: n == 0 && self.starts(frame),
                 picture: Picture::of(self.codec, &payload),
+                described: None,
                 payload: payload.into_boxed_slice(),
             });
         }

@@ -105,7 +105,7 @@ impl Engine {
         at_ns: u64,
         keyframe: bool,
     ) -> PyResult<()> {
-        let codec = Codec::named(codec).ok_or_else(|| PyValueError::new_err("unknown codec"))?;
+        let codec = Codec::injected(codec).ok_or_else(|| PyValueError::new_err("unknown codec"))?;
         let frame = Frame { codec, data: data.as_bytes().to_vec(), at: Time::from_nanos(at_ns), keyframe };
         self.0.write_frame(SourceId(source), frame);
         Ok(())
