@@ -1,7 +1,8 @@
 """Which payload types and header extensions of a section are answered: what the core carries, no more.
 
-Audio is Opus.  Video is VP8, and towards viewers also H.264 constrained baseline in packetization mode 1;
-each with its retransmission format (RFC 4588) where offered.
+Audio is Opus.  Video is VP8, then VP9 and AV1 of profile 0, and towards viewers also H.264 constrained
+baseline in packetization mode 1; each with its retransmission format (RFC 4588) where offered.  VP8 is the
+first: a browser sends what is answered first until it is told that everybody can decode another.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ TRANSPORT_SEQUENCE: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport
 STREAM_ID: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 REPAIRED_STREAM_ID: Final = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
+DEPENDENCY_DESCRIPTOR: Final = (
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+)
+
+ALLOW_MIXED: Final = "extmap-allow-mixed"
 MAX_EXTENSIONS: Final = 32
 
 
@@ -35,10 +41,16 @@ class Codec(StrEnum):
     OPUS = "opus"
     VP8 = "vp8"
     H264 = "h264"
+    VP9 = "vp9"
+    AV1 = "av1"
 
     @property
     def encoding(self) -> str:
         return self.value if self is Codec.OPUS else self.value.upper()
+
+
+PUBLISHED: Final = (Codec.VP8, Codec.VP9, Codec.AV1)
+"""What browsers may send of video; they begin with the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +104,27 @@ def _answerable(
     chosen = [_video(section, offered, Codec.VP8, vp8, ours)]
     if ours.sends and (h264 := _constrained_baseline(section, offered)) is not None:
         chosen.append(_video(section, offered, Codec.H264, h264, ours))
+    for codec, parameter in ((Codec.VP9, "profile-id"), (Codec.AV1, "profile")):
+        if (pt := _first_profile(section, offered, codec, parameter)) is not None:
+            chosen.append(_video(section, offered, codec, pt, ours))
     return tuple(chosen)
 
 
-def extensions(section: Section, kind: Kind, ours: Direction) -> tuple[tuple[int, str | None, str], ...]:
+def extensions(
+    section: Section, session: Section, kind: Kind, ours: Direction
+) -> tuple[tuple[int, str | None, str], ...]:
     """The header extensions to answer: (id, answered direction or None, URI), each id and URI once.
 
     Only ids of one-byte headers (RFC 8285 section 4.2), and only those that the offer allows this way.
+    Dependency descriptors are longer than such headers carry: they need an offer that mixes both (section 6).
     """
     wanted = {MID, ABS_SEND_TIME} | ({AUDIO_LEVEL} if kind is Kind.AUDIO else set())
     if kind is Kind.VIDEO and ours.receives and section.has("simulcast"):
         wanted |= {STREAM_ID, REPAIRED_STREAM_ID}
     if ours.receives and any("transport-cc" in value for value in section.values("rtcp-fb")):
         wanted.add(TRANSPORT_SEQUENCE)
+    if kind is Kind.VIDEO and (section.has(ALLOW_MIXED) or session.has(ALLOW_MIXED)):
+        wanted.add(DEPENDENCY_DESCRIPTOR)
     offered = section.extmaps()
     if len(offered) > MAX_EXTENSIONS:
         raise NegotiationRefused("too_many_extensions", f"more than {MAX_EXTENSIONS} in a section")
@@ -159,6 +179,10 @@ def _video(
     if codec is Codec.H264:
         level = section.fmtp(pt)["profile-level-id"].lower()
         fmtp = f"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={level}"
+    elif codec is Codec.VP9:
+        fmtp = "profile-id=0"
+    elif codec is Codec.AV1:
+        fmtp = _av1_level(section.fmtp(pt))
     return CodecParams(codec, pt, rtx, 90_000, 1, feedback, fmtp)
 
 
@@ -177,6 +201,21 @@ def _constrained_baseline(section: Section, offered: Mapping[int, RtpMap]) -> in
             ):
                 return pt
     return None
+
+
+def _first_profile(
+    section: Section, offered: Mapping[int, RtpMap], codec: Codec, parameter: str
+) -> int | None:
+    """The payload type of profile 0, which every decoder has; it is meant where none is named."""
+    fitting = (pt for pt, one in offered.items() if one.name == codec.value and one.clock_rate == 90_000)
+    return next((pt for pt in fitting if section.fmtp(pt).get(parameter, "0") == "0"), None)
+
+
+def _av1_level(offered: Mapping[str, str]) -> str:
+    """The level and tier of the offer, or what is meant where none is named (AV1 format, section 7.2.1)."""
+    level = number(offered.get("level-idx", "5"), top=31)
+    tier = number(offered.get("tier", "0"), top=1)
+    return f"level-idx={5 if level is None else level};profile=0;tier={tier or 0}"
 
 
 def is_constrained_baseline(profile_level_id: str) -> bool:

@@ -19,6 +19,7 @@ from enum import Enum, StrEnum, auto
 from typing import Any, NewType, Self, TypeVar
 
 from media import _core
+from media.codecs import Codec
 from media.negotiation import (
     Candidate,
     Kind,
@@ -116,11 +117,15 @@ class PublishedTrack:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """`tracks` in the order of the offer's m-lines; none of a peer that may not publish."""
+    """`tracks` in the order of the offer's m-lines; none of a peer that may not publish.
+
+    `decodes` is what may be published so that the peer sees it.
+    """
 
     peer: PeerId
     answer_sdp: str
     tracks: tuple[PublishedTrack, ...]
+    decodes: frozenset[Codec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +300,7 @@ class Engine:
             PublishedTrack(TrackId(track), one.kind, one.mid)
             for track, one in zip(tracks, negotiated.publishes, strict=True)
         )
-        return Connected(PeerId(peer), negotiated.answer_sdp, published)
+        return Connected(PeerId(peer), negotiated.answer_sdp, published, negotiated.decodes)
 
     def disconnect(self, peer: PeerId) -> None:
         """End a connection; `PeerGone` follows.  One that has ended already is no error."""

@@ -18,7 +18,8 @@ from enum import Enum, auto
 from ipaddress import ip_address
 from typing import Any
 
-from media.codecs import CodecParams, Kind
+from media import codecs
+from media.codecs import PUBLISHED, Codec, CodecParams, Kind
 from media.offer import Limits, Offer, OfferedSection, RemoteTransport, Role, read_offer
 from media.sdp import NegotiationRefused
 
@@ -102,6 +103,12 @@ class Negotiated:
     transport: RemoteTransport
     slots: tuple[SlotParams, ...]
     publishes: tuple[PublishParams, ...]
+
+    @property
+    def decodes(self) -> frozenset[Codec]:
+        """What can be published so that each video slot of the peer shows it."""
+        slots = (slot for slot in self.slots if slot.kind is Kind.VIDEO)
+        return frozenset(PUBLISHED).intersection(*({one.name for one in slot.codecs} for slot in slots))
 
     def to_core(self) -> dict[str, Any]:
         """The peer's parameters as the core reads them, JSON-able."""
@@ -227,6 +234,8 @@ def _section_lines(section: OfferedSection, local: LocalDescription) -> list[str
         f"a=fingerprint:sha-256 {local.fingerprint}",
         "a=setup:passive",
     ]
+    if any(uri == codecs.DEPENDENCY_DESCRIPTOR for _, _, uri in section.extensions):
+        lines.append(f"a={codecs.ALLOW_MIXED}")
     for number, direction, uri in section.extensions:
         lines.append(f"a=extmap:{number}{f'/{direction}' if direction else ''} {uri}")
     for codec in section.codecs:

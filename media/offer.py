@@ -127,7 +127,7 @@ def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> Off
     kind = Kind(media.kind)
     role = _role(section.direction() or session.direction() or Direction.SENDRECV)
     ours = Direction.SENDONLY if role is Role.SLOT else Direction.RECVONLY
-    extensions = codecs.extensions(section, kind, ours)
+    extensions = codecs.extensions(section, session, kind, ours)
     named = {uri for _, _, uri in extensions}
     layered = role is Role.PUBLISH and kind is Kind.VIDEO and codecs.STREAM_ID in named
     return OfferedSection(

@@ -11,6 +11,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 from media.codecs import (
     ABS_SEND_TIME,
     AUDIO_LEVEL,
+    DEPENDENCY_DESCRIPTOR,
     MID,
     REPAIRED_STREAM_ID,
     STREAM_ID,
@@ -107,8 +108,15 @@ def test_an_answer_names_nothing_that_was_not_offered(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_video_slots_have_vp8_with_retransmission_and_h264_where_offered(name: str) -> None:
-    expected = ["vp8"] if name.startswith("firefox") else ["vp8", "h264"]
+def test_video_slots_have_what_is_offered_of_what_is_passed_on_vp8_first_with_retransmission(
+    name: str,
+) -> None:
+    expected = {
+        "aiortc": ["vp8", "h264"],
+        "chromium": ["vp8", "h264", "vp9", "av1"],
+        "firefox": ["vp8", "vp9", "av1"],
+        "safari": ["vp8", "h264", "vp9"],
+    }[name.partition("-")[0]]
     for slot in negotiate(offer(name)).slots:
         names = [codec.name for codec in slot.codecs]
         assert names == (["opus"] if slot.kind is Kind.AUDIO else expected)
@@ -118,7 +126,8 @@ def test_video_slots_have_vp8_with_retransmission_and_h264_where_offered(name: s
 @pytest.mark.parametrize("name", NAMES)
 def test_only_feedback_that_the_core_acts_on_is_answered(name: str) -> None:
     text = negotiate(offer(name)).answer_sdp
-    extensions = {MID, ABS_SEND_TIME, AUDIO_LEVEL, STREAM_ID, REPAIRED_STREAM_ID, TRANSPORT_SEQUENCE}
+    layers = {STREAM_ID, REPAIRED_STREAM_ID, DEPENDENCY_DESCRIPTOR}
+    extensions = {MID, ABS_SEND_TIME, AUDIO_LEVEL, TRANSPORT_SEQUENCE} | layers
     feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"}
     assert set(re.findall(r"a=rtcp-fb:\d+ (.*)\r", text)) <= feedback
     assert set(re.findall(r"a=extmap:\S+ (.*)\r", text)) <= extensions
@@ -155,11 +164,12 @@ def test_the_core_is_told_the_same_in_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_a_host_publishes_opus_and_vp8_in_the_layers_that_it_offers(name: str) -> None:
+def test_a_host_publishes_opus_and_vp8_before_all_in_the_layers_that_it_offers(name: str) -> None:
     negotiated = negotiate(offer(name))
+    others = {"aiortc": [], "safari": ["vp9"]}.get(name.partition("-")[0], ["vp9", "av1"])
     assert [(one.kind, [codec.name for codec in one.codecs]) for one in negotiated.publishes] == [
         (Kind.AUDIO, ["opus"]),
-        (Kind.VIDEO, ["vp8"]),
+        (Kind.VIDEO, ["vp8", *others]),
     ]
     for one in negotiated.publishes:
         section = next(s for s in sections(negotiated.answer_sdp) if s.mid() == one.mid)

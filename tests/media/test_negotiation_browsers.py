@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from media.negotiation import Publishing
-from tests.flows.browsers import Engine, Tab, open_tab
+from tests.flows.browsers import Engine, Tab
 from tests.media.offering import negotiate
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -53,34 +51,9 @@ const [sdp, done] = arguments;
 """
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[str]:
-    """A page of a secure origin, where cameras are allowed."""
-
-    class Empty(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>offer</title>")
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Empty) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        serving.join()
-
-
 @pytest.fixture(scope="module", params=list(Engine))
-def tab(request: pytest.FixtureRequest, page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    opened = open_tab(request.param, log=tmp_path_factory.mktemp("browser") / "log")
-    opened.open(page)
-    yield opened
-    opened.close()
+def tab(request: pytest.FixtureRequest, browse: Callable[[Engine], Tab]) -> Tab:
+    return browse(request.param)
 
 
 def negotiated_by(tab: Tab, publishing: Publishing, **wish: bool) -> Any:

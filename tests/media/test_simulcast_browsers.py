@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from media.engine import Engine, LayersWanted, PeerId, Publishing
 from tests.flows.browsers import Engine as Browser
-from tests.flows.browsers import Tab, open_tab
+from tests.flows.browsers import Tab
 from tests.media.engine_peers import ROOM, Peer, Witness, peers, running_engine
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -59,32 +57,9 @@ sender.getStats().then((report) => {
 """
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[str]:
-    class Empty(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>camera</title>")
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Empty) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        serving.join()
-
-
-@pytest.fixture(params=list(Browser))
-def tab(request: pytest.FixtureRequest, page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    opened = open_tab(request.param, log=tmp_path_factory.mktemp("browser") / "log")
-    opened.open(page)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", params=list(Browser))
+def tab(request: pytest.FixtureRequest, browse: Callable[[Browser], Tab]) -> Tab:
+    return browse(request.param)
 
 
 class Camera:
