@@ -25,6 +25,7 @@ EVENTS: dict[type[Any], str] = {
     notices.TimelineView: "playback.timeline",
     notices.SessionStateChanged: "session.state",
     notices.LayersWanted: "media.layers",
+    notices.CodecsDecoded: "media.codecs",
     notices.SeatMoved: "seat.moved",
     notices.SeatRemoved: "seat.removed",
 }

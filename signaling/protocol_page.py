@@ -34,6 +34,8 @@ The server refuses unknown fields in requests.
    A camera may be sent in up to three layers (`a=simulcast:send`, RFC 8853).
 5. Say with `media.view` how high each video slot is shown: it decides which layer comes. Who sends layers
    hears in `media.layers` which of them somebody watches.
+6. Send VP8 unless `media.codecs` names another codec: it says what everybody in the room decodes. A client
+   that cannot show VP9 or AV1 well leaves them out of its offer.
 
 When the socket closes, repeat from step 1 with the same `device_key`, **unless** `seat.moved` or
 `seat.removed` came before: the seat is then elsewhere or gone, and the client stays closed until its person

@@ -14,6 +14,7 @@ Units: `_s` seconds; instants are RFC 3339 in UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -358,6 +359,23 @@ class MediaLayers(Wire):
 
     mid: str
     rids: tuple[str, ...]
+
+
+class VideoCodec(StrEnum):
+    """What a browser may publish."""
+
+    VP8 = "vp8"
+    VP9 = "vp9"
+    AV1 = "av1"
+
+
+class MediaCodecs(Wire):
+    """What everybody in the room decodes: send video in no other codec.  It never grows while a room is open.
+
+    Told with the answer of whoever may publish, and when it changes; until then send VP8.
+    """
+
+    codecs: tuple[VideoCodec, ...]
 
 
 class SeatMoved(Wire):

@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import structlog
 
+from media.codecs import PUBLISHED, Codec
 from media.engine import EngineRefused, Kind, PeerId, RoomKey, TrackId
 from playback.clock import Motion
 from room_server.access.rules import Admission
@@ -25,7 +26,7 @@ from room_server.events.rules import RoomType, SessionState
 from room_server.ids import CtaId
 from room_server.room import course
 from room_server.room.course import Cta, PlaybackState
-from room_server.room.notices import CountChanged, CtaHidden, CtaShown, PersonCameOrWent
+from room_server.room.notices import CodecsDecoded, CountChanged, CtaHidden, CtaShown, PersonCameOrWent
 from room_server.room.permissions import is_team
 from room_server.room.ports import Ports, Source
 from room_server.room.stage import StageDoor, StageView
@@ -54,6 +55,7 @@ class Room:
         self._count_told = 0
         self._count_timer: asyncio.TimerHandle | None = None
         self._pulse_timer: asyncio.TimerHandle | None = None
+        self._decoded = frozenset(PUBLISHED)
         self._layout: tuple[tuple[TrackId | None, ...], ...] = ()
         ports.media.open_room(key)
         if state.session.state is SessionState.ON_AIR:
@@ -108,12 +110,19 @@ class Room:
 
     # ---- media
 
-    def add_peer(self, peer: PeerId, who: Admission) -> None:
+    def add_peer(self, peer: PeerId, who: Admission, decodes: frozenset[Codec]) -> None:
         """Remember the new media of `who`, and close what they had before."""
         for old in [old for old, one in self.peers.items() if one.connection_id == who.connection_id]:
             self.drop_peer(old)
         self.peers[peer] = who
         self.refresh_stage()
+        # Who leaves may be back: the room keeps to what everybody decoded who ever was in it.
+        shrunk = self._decoded & decodes
+        publishers = [one.connection_id for one in self.peers.values() if self.state.stage.may_publish(one)]
+        hearers = [one for one in publishers if shrunk != self._decoded or one == who.connection_id]
+        self._decoded = shrunk
+        told = CodecsDecoded(tuple(codec for codec in PUBLISHED if codec in shrunk))
+        self._ports.fanout.tell(hearers, told)
 
     def peer_of(self, who: Admission) -> PeerId | None:
         return next((p for p, one in self.peers.items() if one.connection_id == who.connection_id), None)

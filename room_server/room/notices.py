@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from media.codecs import Codec
 from room_server.access.rules import ClosingReason, Role
 from room_server.events.rules import ChatMode, RoomType, SessionState
 from room_server.ids import CtaId, MessageId, PersonId, SessionId
@@ -139,6 +140,11 @@ class LayersWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class CodecsDecoded:
+    codecs: tuple[Codec, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SeatMoved:
     device: str
     at: datetime
@@ -164,6 +170,7 @@ Notice = (
     | TimelineView
     | SessionStateChanged
     | LayersWanted
+    | CodecsDecoded
     | SeatMoved
     | SeatRemoved
 )

@@ -63,7 +63,7 @@ class Staging:
             raise Refused("offer_refused", 400, {"reason": refused.code}) from refused
         except EngineRefused as refused:
             raise Refused("room_full", 503, {"reason": refused.code}) from refused
-        room.add_peer(connected.peer, who)
+        room.add_peer(connected.peer, who, connected.decodes)
         return connected.answer_sdp
 
     def view(self, who: Admission, slot: int, max_height: int) -> None:

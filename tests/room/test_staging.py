@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from media.codecs import Codec
 from media.engine import (
     GoneReason,
     Kind,
@@ -422,6 +423,30 @@ async def test_a_publisher_alone_hears_which_of_their_layers_are_watched(here: W
     here.rooms.media_event(PeerGone(peer, room_of(here, session).key, GoneReason.CLOSED))
     here.rooms.media_event(wanted)
     assert here.notices.to(hal).count(told) == 1
+
+
+async def test_publishers_hear_what_everybody_decodes_and_it_never_grows(here: World) -> None:
+    session = await here.session()
+    hal = await here.join(session.session_id, "Hal", Role.HOST)
+    ann = await here.join(session.session_id, "Ann")
+    bob = await here.join(session.session_id, "Bob")
+    connect(here, hal)
+    every = notices.CodecsDecoded((Codec.VP8, Codec.VP9, Codec.AV1))
+    assert here.notices.to(hal).count(every) == 1
+
+    connect(here, ann)
+    assert here.notices.to(hal).count(every) == 1, "nothing changed"
+    here.media.decodes = frozenset({Codec.VP8, Codec.VP9})
+    connect(here, bob)
+    fewer = notices.CodecsDecoded((Codec.VP8, Codec.VP9))
+    assert here.notices.to(hal).count(fewer) == 1
+    assert not {every, fewer} & set(here.notices.to(ann) + here.notices.to(bob))
+
+    await here.leave(bob)
+    here.media.decodes = frozenset(Codec)
+    connect(here, hal)
+    assert here.notices.to(hal).count(fewer) == 2, "bob may be back"
+    assert here.notices.to(hal).count(every) == 1
 
 
 async def test_a_peer_that_is_lost_ends_alone(here: World) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from media.codecs import PUBLISHED
 from media.engine import Connected, Muting, NegotiationRefused, PeerId, Publishing, RoomKey, TrackId
 from playback.timeline import MediaItem, OverlayItem, OverlayKind, Timeline
 from room_server.access.rules import Admission, Closing, Role, TakeOver
@@ -100,6 +101,7 @@ class FakeMedia:
         self.peers: dict[PeerId, tuple[RoomKey, Publishing]] = {}
         self.layouts: dict[RoomKey, tuple[tuple[TrackId | None, ...], ...]] = {}
         self.muted: set[TrackId] = set()
+        self.decodes = frozenset(PUBLISHED)
         self.views: list[tuple[PeerId, int, int]] = []
         self.sources: list[FakeSource] = []
         self._next = 100
@@ -118,7 +120,7 @@ class FakeMedia:
         self._next += 1
         peer = PeerId(self._next)
         self.peers[peer] = (room, may_publish)
-        return Connected(peer, f"v=0 answer for {peer}", ())
+        return Connected(peer, f"v=0 answer for {peer}", (), self.decodes)
 
     def disconnect(self, peer: PeerId) -> None:
         self.peers.pop(peer, None)

@@ -49,7 +49,7 @@ def _after(state: State, event: str, payload: Any) -> State:  # noqa: PLR0911, P
             return {**state, "ctas": [one for one in state["ctas"] if one["cta_id"] != payload["cta_id"]]}
         case "stage.changed":
             return {**state, "stage": payload, "me": _me(state["me"], payload)}
-        case "media.layers":
+        case "media.layers" | "media.codecs":
             return state  # of the publisher's own peer, which a new connection replaces
         case "playback.position":
             return {**state, "playback": payload}

@@ -25,7 +25,8 @@ INTERFACES: dict[str, Collection[str]] = {
     " stage.invite stage.enter stage.leave person.mute person.remove playback.take_over playback.hand_back"
     " playback.skip_to playback.extend_buffer playback.shorten_buffer cta.launch cta.withdraw": REQUESTS,
     "room.snapshot room.person room.count chat.message chat.held chat.removed chat.mode cta.show cta.hide"
-    " stage.changed media.layers playback.position session.state seat.moved seat.removed": NOTICES,
+    " stage.changed media.layers media.codecs playback.position session.state seat.moved"
+    " seat.removed": NOTICES,
 }
 PAYLOADS: dict[str, object] = {
     "media.offer": {"sdp": "v=0"},

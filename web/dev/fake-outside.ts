@@ -25,6 +25,7 @@ export class Outside {
   nowMs = performance.now();
   media: MediaEvents | null = null;
   readonly rested: [string, readonly string[]][] = [];
+  readonly decoded: (readonly string[])[] = [];
   private readonly due: { atMs: number; what: () => void }[] = [];
 
   constructor(snapshot: Snapshot, mediaDevices?: MediaDevices) {
@@ -99,7 +100,7 @@ export class Outside {
 
   private playedMedia(events: MediaEvents) {
     this.media = events;
-    const { offers, rested } = this;
+    const { offers, rested, decoded } = this;
     return {
       get publishing(): Publishing {
         return offers.at(-1)?.[1] ?? "receive_only";
@@ -113,6 +114,9 @@ export class Outside {
       send: async () => {},
       rest: async (mid: string, rids: readonly string[]) => {
         rested.push([mid, rids]);
+      },
+      decoded: async (codecs: readonly string[]) => {
+        decoded.push(codecs);
       },
       close: () => events.transport("none"),
     };

@@ -107,6 +107,7 @@ function fakeMedia(events: MediaEvents) {
     },
     send: async () => {},
     rest: async () => {},
+    decoded: async () => {},
     close: () => {},
   };
 }

@@ -58,6 +58,11 @@ export type SessionState =
 	| "cancelled"
 	| "missed";
 
+export type VideoCodec =
+	| "vp8"
+	| "vp9"
+	| "av1";
+
 export type ErrorCode =
 	| "bad_request"
 	| "too_fast"
@@ -402,6 +407,15 @@ export interface MediaLayers {
 	readonly rids: readonly string[];
 }
 
+/**
+ * What everybody in the room decodes: send video in no other codec. It never grows while a room is open.
+ *
+ * Told with the answer of whoever may publish, and when it changes; until then send VP8.
+ */
+export interface MediaCodecs {
+	readonly codecs: readonly VideoCodec[];
+}
+
 /** The session started or ended. */
 export interface SessionStateChanged {
 	readonly state: SessionState;
@@ -517,6 +531,8 @@ export interface Notices {
 	readonly "stage.changed": Stage;
 	/** Told to whoever publishes in layers. */
 	readonly "media.layers": MediaLayers;
+	/** Told to whoever may publish. */
+	readonly "media.codecs": MediaCodecs;
 	/** Told to everyone. */
 	readonly "playback.position": PlaybackPosition;
 	/** Told to hosts. */

@@ -9,7 +9,8 @@ class FakeStream {
   }
 }
 
-type Layer = { rid?: string; active?: boolean };
+type Layer = { rid?: string; active?: boolean; codec?: { mimeType: string } };
+const CODECS = ["VP8", "VP9", "AV1"].map((name) => ({ mimeType: `video/${name}` }));
 
 class FakePeer extends EventTarget {
   connectionState = "new";
@@ -27,7 +28,7 @@ class FakePeer extends EventTarget {
       replaceTrack: async (track: unknown) => {
         line.sent = track;
       },
-      getParameters: () => ({ encodings: structuredClone(this.encodings.get(mid)) }),
+      getParameters: () => ({ encodings: structuredClone(this.encodings.get(mid)), codecs: CODECS }),
       setParameters: async ({ encodings }: { encodings: Layer[] }) => {
         this.encodings.set(mid, encodings);
       },
@@ -39,6 +40,11 @@ class FakePeer extends EventTarget {
   active(mid: string): (string | undefined)[] {
     const sent = this.encodings.get(mid)?.filter((layer) => layer.active !== false) ?? [];
     return sent.map((layer) => layer.rid);
+  }
+
+  /** The codecs of a section's layers. */
+  codecs(mid: string): (string | undefined)[] {
+    return (this.encodings.get(mid) ?? []).map((layer) => layer.codec?.mimeType);
   }
 
   get remoteDescription() {
@@ -187,6 +193,49 @@ describe("the camera (ROOM-3)", () => {
     await media.connect(SLOTS, "publish", answer);
     await media.rest("4", []);
     expect(peers[1]?.active("5")).toEqual(["q", "h", "f"]);
+  });
+});
+
+describe("a shared screen", () => {
+  const screen = { kind: "video", contentHint: "detail" } as MediaStreamTrack;
+  const camera = { kind: "video", contentHint: "motion" } as MediaStreamTrack;
+
+  it("is sent in what everybody decodes, and what follows it in VP8", async () => {
+    const media = link();
+    await media.decoded(["vp8", "vp9", "av1"]);
+    await media.send({ audio: null, video: camera });
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[0]?.codecs("5")).toEqual([undefined, undefined, undefined]);
+    await media.send({ audio: null, video: screen });
+    expect(peers[0]?.codecs("5")).toEqual(["video/AV1", "video/AV1", "video/AV1"]);
+    await media.send({ audio: null, video: camera });
+    expect(peers[0]?.codecs("5")).toEqual(["video/VP8", "video/VP8", "video/VP8"]);
+  });
+
+  it("goes back to VP8 as soon as somebody comes who decodes nothing else", async () => {
+    const media = link();
+    await media.send({ audio: null, video: screen });
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[0]?.codecs("5")).toEqual([undefined, undefined, undefined]);
+    await media.decoded(["vp8", "vp9"]);
+    expect(peers[0]?.codecs("5")).toEqual(["video/VP9", "video/VP9", "video/VP9"]);
+    await media.rest("5", ["q"]);
+    await media.decoded(["vp8"]);
+    expect(peers[0]?.codecs("5")).toEqual(["video/VP8", "video/VP8", "video/VP8"]);
+    expect(peers[0]?.active("5")).toEqual(["q"]);
+  });
+
+  it("waits for the answer, and a new peer is told anew", async () => {
+    const media = link();
+    await media.send({ audio: null, video: screen });
+    await media.connect(SLOTS, "publish", async () => {
+      await media.decoded(["vp8", "av1"]);
+      expect(peers[0]?.codecs("5")).toEqual([undefined, undefined, undefined]);
+      return "answer";
+    });
+    expect(peers[0]?.codecs("5")).toEqual(["video/AV1", "video/AV1", "video/AV1"]);
+    await media.connect(SLOTS, "publish", answer);
+    expect(peers[1]?.codecs("5")).toEqual(["video/AV1", "video/AV1", "video/AV1"]);
   });
 });
 

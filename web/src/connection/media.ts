@@ -9,7 +9,8 @@
  * one here too, but only once it is connected: the last picture stays until then.
  */
 import { type MediaStreams, NO_STREAMS, type Transport } from "../room/view";
-import type { Slots } from "../wire";
+import type { Slots, VideoCodec } from "../wire";
+import { avoidSlowCodecs, codecFor, encodeIn, wantDescriptors } from "./codecs";
 
 export type Publishing = "receive_only" | "publish";
 
@@ -43,12 +44,17 @@ interface Peer {
   readonly audio: RTCRtpSender | null;
   readonly video: RTCRtpTransceiver | null;
   timer: ReturnType<typeof setTimeout> | undefined;
+  /** The layers that somebody watches; null until it is told. */
+  watched: readonly string[] | null;
+  codec: VideoCodec;
 }
 
 export class MediaLink {
   private present: Peer | null = null;
   private coming: Peer | null = null;
   private own: OwnTracks = { audio: null, video: null };
+  private everybodys: readonly VideoCodec[] = [];
+  private shaping: Promise<void> = Promise.resolve();
   private readonly events: MediaEvents;
   private readonly makePeer: MakePeer;
   /** Relays that peers made from now on may use. */
@@ -79,7 +85,9 @@ export class MediaLink {
       await carry(peer, this.own);
       await peer.pc.setLocalDescription();
       const answer = await offer(peer.pc.localDescription?.sdp ?? "");
-      if (this.coming === peer) await peer.pc.setRemoteDescription({ type: "answer", sdp: answer });
+      if (this.coming !== peer) return;
+      await peer.pc.setRemoteDescription({ type: "answer", sdp: answer });
+      await this.shape(peer);
     } catch (error) {
       if (this.coming !== peer) return;
       this.drop(peer);
@@ -91,21 +99,31 @@ export class MediaLink {
   /** Sends these tracks from now on; null sends nothing of that kind. */
   async send(own: OwnTracks): Promise<void> {
     this.own = own;
-    for (const peer of [this.present, this.coming]) if (peer !== null) await carry(peer, own);
+    for (const peer of [this.present, this.coming]) {
+      if (peer === null) continue;
+      await carry(peer, own);
+      await this.shape(peer);
+    }
+  }
+
+  /** Everybody in the room decodes these codecs, and may not decode others. */
+  async decoded(codecs: readonly VideoCodec[]): Promise<void> {
+    this.everybodys = codecs;
+    for (const peer of [this.present, this.coming]) if (peer !== null) await this.shape(peer);
   }
 
   /** Lets the layers rest that are not in `rids`: nobody watches them. What is not ours is passed over. */
   async rest(mid: string, rids: readonly string[]): Promise<void> {
     const answered = this.coming?.pc.remoteDescription ? this.coming : this.present;
     if (answered?.video?.mid !== mid) return;
-    const { sender } = answered.video;
-    const parameters = sender.getParameters();
-    for (const layer of parameters.encodings) layer.active = rids.includes(layer.rid ?? "");
-    try {
-      await sender.setParameters(parameters);
-    } catch {
-      // A hint: a layer that does not rest costs no more than its way up.
-    }
+    answered.watched = rids;
+    await this.shape(answered);
+  }
+
+  /** One change at a time, each by what is known when its turn comes: none undoes another. */
+  private shape(peer: Peer): Promise<void> {
+    this.shaping = this.shaping.then(() => shape(peer, codecFor(this.own.video, this.everybodys)));
+    return this.shaping;
   }
 
   close(): void {
@@ -162,6 +180,24 @@ async function carry(peer: Peer, own: OwnTracks): Promise<void> {
   }
 }
 
+/** Sends the layers that are watched, in this codec, once the peer is answered. */
+async function shape(peer: Peer, codec: VideoCodec): Promise<void> {
+  const { pc, video, watched } = peer;
+  if (video === null || pc.remoteDescription === null) return;
+  if (watched === null && codec === peer.codec) return;
+  const parameters = video.sender.getParameters();
+  if (watched !== null) {
+    for (const layer of parameters.encodings) layer.active = watched.includes(layer.rid ?? "");
+  }
+  const changes = codec !== peer.codec && encodeIn(parameters, codec);
+  try {
+    await video.sender.setParameters(parameters);
+    if (changes) peer.codec = codec;
+  } catch {
+    // A layer that does not rest costs no more than its way up; a codec is tried again with the next change.
+  }
+}
+
 function defaultPeer(iceServers: readonly RTCIceServer[]): RTCPeerConnection {
   return new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: [...iceServers] });
 }
@@ -175,7 +211,7 @@ function buildPeer(pc: RTCPeerConnection, slots: Slots, publishing: Publishing):
     faces: video.map((track, slot) => (slot === 0 ? null : streamOf([track]))),
   };
   const sends = publishing === "publish" ? senders(pc) : { audio: null, video: null };
-  return { pc, streams, publishing, ...sends, timer: undefined };
+  return { pc, streams, publishing, ...sends, timer: undefined, watched: null, codec: "vp8" };
 }
 
 function receivers(
@@ -183,18 +219,22 @@ function receivers(
   kind: "audio" | "video",
   count: number,
 ): readonly MediaStreamTrack[] {
-  return Array.from(
-    { length: count },
-    () => pc.addTransceiver(kind, { direction: "recvonly" }).receiver.track,
-  );
+  return Array.from({ length: count }, () => {
+    const slot = pc.addTransceiver(kind, { direction: "recvonly" });
+    if (kind === "video") {
+      wantDescriptors(slot);
+      avoidSlowCodecs(slot, navigator);
+    }
+    return slot.receiver.track;
+  });
 }
 
 function senders(pc: RTCPeerConnection): { audio: RTCRtpSender; video: RTCRtpTransceiver } {
   const sendEncodings = LAYERS.map((layer) => ({ ...layer }));
-  return {
-    audio: pc.addTransceiver("audio", { direction: "sendonly" }).sender,
-    video: pc.addTransceiver("video", { direction: "sendonly", sendEncodings }),
-  };
+  const audio = pc.addTransceiver("audio", { direction: "sendonly" }).sender;
+  const video = pc.addTransceiver("video", { direction: "sendonly", sendEncodings });
+  avoidSlowCodecs(video, navigator);
+  return { audio, video };
 }
 
 function streamOf(tracks: readonly (MediaStreamTrack | undefined)[]): MediaStream {

@@ -261,4 +261,11 @@ describe("media", () => {
     outside.room.tell(["media.layers", { mid: "9", rids: ["q"] }]);
     expect(outside.rested).toEqual([["9", ["q"]]]);
   });
+
+  it("hears what everybody in the room decodes", async () => {
+    const outside = room("host");
+    await outside.enter();
+    outside.room.tell(["media.codecs", { codecs: ["vp8", "vp9"] }]);
+    expect(outside.decoded).toEqual([["vp8", "vp9"]]);
+  });
 });

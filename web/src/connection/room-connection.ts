@@ -31,7 +31,7 @@ export interface Outside {
   readonly mark: PressMark;
   readonly media: (
     events: MediaEvents,
-  ) => Pick<MediaLink, "connect" | "send" | "rest" | "close" | "publishing" | "iceServers">;
+  ) => Pick<MediaLink, "connect" | "send" | "rest" | "decoded" | "close" | "publishing" | "iceServers">;
   readonly mediaDevices: MediaDevices | undefined;
   readonly chosen: () => Chosen;
   readonly nowMs: () => number;
@@ -174,6 +174,7 @@ export class RoomConnection {
     this.view.setState({ room: apply(room, notice, this.outside.nowMs()) });
     if (notice[0] === "stage.changed") this.offStage();
     if (notice[0] === "media.layers") void this.media.rest(notice[1].mid, notice[1].rids);
+    if (notice[0] === "media.codecs") void this.media.decoded(notice[1].codecs);
     this.onNotice(notice, room);
   }
 

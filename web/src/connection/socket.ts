@@ -56,6 +56,7 @@ const NOTICE_NAMES: Readonly<Record<NoticeName, true>> = {
   "cta.hide": true,
   "stage.changed": true,
   "media.layers": true,
+  "media.codecs": true,
   "playback.position": true,
   "playback.timeline": true,
   "session.state": true,

@@ -67,6 +67,7 @@ export function apply(state: RoomState, [name, payload]: AnyNotice, atMs: number
         session: { ...state.session, state: payload.state, started_at: payload.started_at },
       };
     case "media.layers":
+    case "media.codecs":
     case "seat.moved":
     case "seat.removed":
       return state;
