@@ -5,6 +5,7 @@ use crate::client::{DESCRIPTOR, Received, publish, slot};
 use crate::codec::{Codec, MediaKind};
 use crate::dependency::{self, Dependency, Structure};
 use crate::ids::TrackId;
+use crate::packet::Picture;
 use crate::params::{DEPENDENCY_DESCRIPTOR, STREAM_ID, SlotParams};
 use crate::rtcp::{Compound, Packet as Control};
 use crate::rtp::HeaderWriter;
@@ -61,7 +62,7 @@ impl Screen {
 
     /// A picture in one of three temporal layers; frame numbers of the second layer are far ahead.
     fn described(&mut self, world: &mut World, payload_type: u8, keyframe: bool) {
-        let frame = self.pictures as u16;
+        let (frame, picture) = (self.pictures as u16, self.pictures as u8);
         let template = if keyframe { 60 } else { [61, 63, 62, 63][self.pictures as usize % 4] };
         self.shoot(world, payload_type, |layer, last| {
             let frame = frame.wrapping_add(30_000 * layer as u16);
@@ -72,6 +73,10 @@ impl Screen {
                 // A sequence header only where one begins, then the frame.
                 (AV1, true) => vec![0x18, 0x08, 1, 2],
                 (AV1, false) => vec![0x10, 0x30, 1, 2],
+                (VP9, _) => {
+                    let flags = 0xa0 | if last { 0x04 } else { 0x08 } | if keyframe { 0 } else { 0x40 };
+                    vec![flags, 0x80, picture, 0, picture, 1, 2]
+                }
                 // What is described tells no layers in its payload.
                 (_, starts) => vec![if last { 0 } else { 0x10 }, u8::from(!starts), 1, 2],
             };
@@ -191,6 +196,23 @@ fn narrow(world: &mut World, screen: &mut Screen, viewer: usize, payload_type: u
 }
 
 #[test]
+fn of_vp9_the_picture_ids_keep_the_gaps_that_tell_what_needs_which() {
+    let (mut world, mut screen) = staged();
+    let viewer = viewer(&mut world, |_| ());
+    show(&mut world, viewer, 2_000);
+    world.run_ms(500);
+    screen.play(&mut world, VP9, 40);
+    narrow(&mut world, &mut screen, viewer, VP9);
+    let packets = received(&world, viewer);
+    assert!(packets.windows(2).all(|two| two[1].index == two[0].index + 1));
+    let id = |packet: &&Received| Picture::of(Codec::Vp9, &packet.payload).id.expect("an id").1;
+    let ids: Vec<_> = packets.iter().map(id).collect();
+    let last: Vec<_> =
+        ids[ids.len() - 9..].windows(2).map(|two| two[1].wrapping_sub(two[0]) & 0x7fff).collect();
+    assert_eq!(last, [4, 0, 4, 0, 4, 0, 4, 0]);
+}
+
+#[test]
 fn a_vp8_payload_that_tells_no_layers_is_left_out_by_its_descriptor_too() {
     let (mut world, mut screen) = staged();
     let viewer = viewer(&mut world, |_| ());
@@ -278,8 +300,7 @@ fn vp9_without_descriptors_starts_and_counts_by_its_payload() {
     }
     let packets = received(&world, viewer);
     assert!(Codec::Vp9.starts_here(&packets[0].payload));
-    let pictures: Vec<_> =
-        packets.iter().map(|one| crate::packet::Picture::of(Codec::Vp9, &one.payload)).collect();
+    let pictures: Vec<_> = packets.iter().map(|one| Picture::of(Codec::Vp9, &one.payload)).collect();
     for two in pictures.windows(2) {
         let (was, is) = (two[0].id.unwrap().1, two[1].id.unwrap().1);
         assert_eq!(is.wrapping_sub(was) & 0x7fff, u16::from(two[1].begins));
