@@ -9,22 +9,15 @@ import pytest
 
 from playback.clock import Motion
 from playback.timeline import MediaItem, Timeline
-from room_server.access.rules import Admission, ClosingReason, Removed, Role
+from room_server.access.rules import ClosingReason, Removed, Role
 from room_server.errors import Refused
 from room_server.events.rules import RoomType, SessionState
 from room_server.room import store
-from room_server.room.course import HandBack, PlaybackState, Position
+from room_server.room.course import HandBack, PlaybackState
 from room_server.room.notices import SessionStateChanged, TimelineView
+from tests.room.told import positions, state_of
 from tests.room.waiting import until
-from tests.room.world import NOON, TIMELINE, World, on_air, pass_time, room_of
-
-
-def positions(here: World, who: Admission) -> list[Position]:
-    return [told for told in here.notices.to(who) if isinstance(told, Position)]
-
-
-async def state_of(here: World, session_id: str) -> SessionState:
-    return (await here.events.session(session_id)).state  # type: ignore[arg-type]
+from tests.room.world import TIMELINE, World, on_air, pass_time, room_of
 
 
 async def test_an_automated_session_starts_by_itself_with_no_host(here: World) -> None:
@@ -284,34 +277,6 @@ async def test_sessions_due_at_the_same_second_all_start(here: World) -> None:
         assert await state_of(here, session.session_id) is SessionState.ON_AIR
 
 
-async def test_a_failed_media_room_is_opened_again_and_plays_on(here: World) -> None:
-    from media.engine import RoomFailed
-
-    session = await here.session(RoomType.AUTOMATED)
-    await on_air(here, session)
-    key = room_of(here, session).key
-    here.media.close_room(key)
-    here.rooms.media_event(RoomFailed(key, "a panic"))
-    await until(lambda: key in here.media.rooms and len(here.media.sources) == 2)
-    await until(lambda: here.media.layouts[key][0][0] == here.media.sources[1].audio)
-
-
-async def test_a_media_room_that_fails_before_the_start_is_no_hindrance(here: World) -> None:
-    from media.engine import RoomFailed
-
-    session = await here.session(RoomType.AUTOMATED, starts_in_s=3)
-    await here.rooms.running.prepare(session.session_id)
-    key = room_of(here, session).key
-    here.media.close_room(key)
-    here.rooms.media_event(RoomFailed(key, "a panic"))
-    await until(lambda: len(here.media.sources) == 2)
-
-    here.clock.advance(3)
-    await here.rooms.running.start(session.session_id)
-
-    assert here.media.layouts[key][0][0] == here.media.sources[1].audio
-
-
 async def test_a_room_that_empties_just_before_its_start_still_plays(here: World) -> None:
     session = await here.session(RoomType.AUTOMATED, starts_in_s=5)
     ann = await here.join(session.session_id, "Ann")
@@ -354,66 +319,3 @@ async def test_the_start_is_recorded_at_the_planned_second(here: World) -> None:
         row = await store.last_transport(reading, session.session_id)
     assert row is not None
     assert row.at - session.starts_at == timedelta(0)
-
-
-async def test_trouble_with_the_storage_at_the_end_only_delays_it(here: World) -> None:
-    session = await here.session(RoomType.AUTOMATED)
-    ann = await here.join(session.session_id, "Ann")
-    await on_air(here, session)
-    here.db.trouble = "storage_away"
-    await pass_time(here, session, 151)
-    await until(lambda: here.db.refused_writes >= 2)
-
-    here.db.trouble = None
-
-    await until(lambda: here.closed == [(ann.connection_id, Removed(ClosingReason.SESSION_OVER))])
-    assert await state_of(here, session.session_id) is SessionState.ENDED
-
-
-async def test_everybody_hears_of_the_end_once_the_storage_is_back(here: World) -> None:
-    session = await here.session(RoomType.AUTOMATED)
-    ann = await here.join(session.session_id, "Ann")
-    hal = await here.join(session.session_id, "Hal", Role.HOST)
-    await on_air(here, session)
-    await here.rooms.hosting.end(hal)
-    here.db.trouble = "storage_away"
-    await until(lambda: here.db.refused_writes >= 1)
-    assert here.closed == []
-
-    here.db.trouble = None
-
-    await until(lambda: len(here.closed) == 2)
-    over = Removed(ClosingReason.SESSION_OVER)
-    assert dict(here.closed) == {ann.connection_id: over, hal.connection_id: over}
-    await until(lambda: not here.media.rooms)
-
-
-@pytest.mark.parametrize("seconds", [3600, -3600])
-async def test_a_step_of_the_wall_clock_moves_nothing_that_runs(here: World, seconds: float) -> None:
-    session = await here.session(RoomType.AUTOMATED)
-    hal = await here.join(session.session_id, "Hal", Role.HOST)
-    await on_air(here, session)
-    here.clock.advance(20)
-
-    here.clock.step(seconds)
-    ann = await here.join(session.session_id, "Ann")
-    await here.rooms.running.take_over(hal)
-    here.clock.advance(10)
-    await here.rooms.running.hand_back(hal, HandBack.SCHEDULED)
-
-    playback = here.snapshot(ann).playback
-    assert playback is not None
-    assert playback.position_s == 20.0
-    assert positions(here, ann)[-1].position_s == 30.0
-    await pass_time(here, session, 121)
-    await until(lambda: not here.media.rooms)
-    assert await state_of(here, session.session_id) is SessionState.ENDED
-
-
-async def test_a_step_of_the_wall_clock_moves_no_cta_of_a_live_session(here: World) -> None:
-    session = await here.session()
-    hal = await here.join(session.session_id, "Hal", Role.HOST)
-    await here.rooms.hosting.start(hal)
-    here.clock.advance(20)
-    here.clock.step(3600)
-    assert room_of(here, session).clock.now() == NOON + timedelta(seconds=20)

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from room_server.access.rules import Link, Role, TakeOver
+from room_server.access.rules import Admission, Link, Role, TakeOver
 from room_server.events.rules import Session
 from room_server.http.address import Addresses
 from room_server.http.limits import TicketRate
@@ -19,6 +19,9 @@ from signaling.fanout import SocketFanout
 from signaling.server import Patience, Signalling, create
 from tests.room.world import World, world
 from tests.signaling.raw_client import RawClient
+
+NEVER_S = 3_600
+"""Longer than any test."""
 
 
 def say(code: str, language: str, facts: Mapping[str, object]) -> str:
@@ -34,6 +37,11 @@ class Served:
     url: str
     signalling: Signalling
     clients: list[RawClient] = field(default_factory=list)
+
+    def members(self, session_id: SessionId) -> list[Admission]:
+        """Whom the room counts as here."""
+        room = self.world.rooms._rooms.here(session_id)
+        return list(room.state.roster.members.values()) if room else []
 
     async def link(
         self, session: Session | SessionId, name: str, role: Role = Role.PARTICIPANT, language: str = "en"
