@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -25,7 +25,8 @@ class _Empty(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def page() -> Iterator[str]:
     """A page of a secure origin, where cameras are allowed."""
-    with HTTPServer(("127.0.0.1", 0), _Empty) as server:
+    # A browser may keep a connection open in which it never asks: others must not wait behind it.
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Empty) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         yield f"http://127.0.0.1:{server.server_port}/"
