@@ -15,11 +15,26 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
-from typing import Any, NewType, Self, TypeVar
+from enum import Enum, auto
+from typing import Any, Self, TypeVar
 
 from media import _core
 from media.codecs import Codec
+from media.events import (
+    EngineEvent,
+    GoneReason,
+    LayersWanted,
+    PeerConnected,
+    PeerGone,
+    PeerId,
+    RoomFailed,
+    RoomKey,
+    Speaking,
+    TrackEnded,
+    TrackId,
+    TrackStarted,
+    event_of,
+)
 from media.negotiation import (
     Candidate,
     Kind,
@@ -39,6 +54,7 @@ __all__ = [
     "EngineRefused",
     "EngineStats",
     "GoneReason",
+    "IceCredentials",
     "InjectedSource",
     "Kind",
     "LayersWanted",
@@ -58,10 +74,6 @@ __all__ = [
     "TrackStarted",
 ]
 
-RoomKey = NewType("RoomKey", str)
-PeerId = NewType("PeerId", int)
-TrackId = NewType("TrackId", int)
-
 _T = TypeVar("_T")
 _EVENTS_AT_ONCE = 1_000
 
@@ -71,14 +83,6 @@ class Muting(Enum):
 
     MUTED = auto()
     AUDIBLE = auto()
-
-
-class GoneReason(StrEnum):
-    CLOSED = "closed"
-    CONSENT_TIMEOUT = "consent_timeout"
-    DTLS_FAILED = "dtls_failed"
-    ROOM_CLOSED = "room_closed"
-    NEVER_CONNECTED = "never_connected"
 
 
 class EngineRefused(Exception):
@@ -129,54 +133,9 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerConnected:
-    peer: PeerId
-    room: RoomKey
-
-
-@dataclass(frozen=True, slots=True)
-class PeerGone:
-    peer: PeerId
-    room: RoomKey
-    reason: GoneReason
-
-
-@dataclass(frozen=True, slots=True)
-class TrackStarted:
-    track: TrackId
-    peer: PeerId
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class TrackEnded:
-    track: TrackId
-
-
-@dataclass(frozen=True, slots=True)
-class Speaking:
-    track: TrackId
-    speaking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LayersWanted:
-    """Somebody watches these layers of what a peer publishes as `mid`, by RTP stream id; told on a change."""
-
-    peer: PeerId
-    mid: str
-    rids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RoomFailed:
-    """A fault of ours while the room was served.  The room is closed; `report` is for the log."""
-
-    room: RoomKey
-    report: str
-
-
-EngineEvent = PeerConnected | PeerGone | TrackStarted | TrackEnded | Speaking | LayersWanted | RoomFailed
+class IceCredentials:
+    ufrag: str
+    pwd: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +261,15 @@ class Engine:
         )
         return Connected(PeerId(peer), negotiated.answer_sdp, published, negotiated.decodes)
 
+    def restart_ice(self, peer: PeerId, remote_ufrag: str) -> IceCredentials:
+        """Let a peer go on by another name, from wherever; return ours.  One that has ended is no error.
+
+        The old names serve until a check uses the new ones (RFC 8445 section 9).
+        """
+        ours = IceCredentials(secrets.token_hex(8), secrets.token_hex(16))
+        _refusing(lambda: self._core.restart_ice(peer, ours.ufrag, ours.pwd, remote_ufrag))
+        return ours
+
     def disconnect(self, peer: PeerId) -> None:
         """End a connection; `PeerGone` follows.  One that has ended already is no error."""
         self._core.remove_peer(peer)
@@ -350,7 +318,7 @@ class Engine:
         events = self._core.drain_events(_EVENTS_AT_ONCE)
         for event in events:
             try:
-                self._on_event(_event(event))
+                self._on_event(event_of(event))
             except Exception as error:  # the others of the batch are popped already, and have to be heard
                 self._loop.call_exception_handler({"message": f"Media event {event[0]}", "exception": error})
         return len(events)
@@ -374,23 +342,3 @@ def _refusing(call: Callable[[], _T]) -> _T:
         return call()
     except ValueError as error:
         raise EngineRefused(str(error)) from error
-
-
-def _event(raw: tuple[Any, ...]) -> EngineEvent:
-    match raw:
-        case ("peer_connected", peer, room):
-            return PeerConnected(PeerId(peer), RoomKey(room))
-        case ("peer_gone", peer, room, reason):
-            return PeerGone(PeerId(peer), RoomKey(room), GoneReason(reason))
-        case ("track_started", track, peer, kind):
-            return TrackStarted(TrackId(track), PeerId(peer), Kind(kind))
-        case ("track_ended", track):
-            return TrackEnded(TrackId(track))
-        case ("speaking", track, speaking):
-            return Speaking(TrackId(track), speaking)
-        case ("layers_wanted", peer, mid, rids):
-            return LayersWanted(PeerId(peer), mid, tuple(rids))
-        case ("room_failed", room, report):
-            return RoomFailed(RoomKey(room), report)
-        case _:
-            raise AssertionError(f"an event of no known kind: {raw!r}")

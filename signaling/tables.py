@@ -21,6 +21,8 @@ from signaling.wire import (
     MediaCodecs,
     MediaLayers,
     MediaOffer,
+    MediaRestart,
+    MediaRestarted,
     MediaView,
     Message,
     MessageRef,
@@ -91,7 +93,7 @@ ERRORS: dict[str, str] = {
     "unknown_cta": "No such CTA in this session.",
     "cta_not_shown": "The CTA is not on show.",
     "room_full": "The room takes no more media connections.",
-    "no_offer": "`media.view` needs a `media.offer` first.",
+    "no_offer": "`media.view` and `media.restart` need a `media.offer` first.",
     "offer_refused": "The SDP offer cannot be answered; `detail` says why.",
 }
 """The codes a request may be refused with."""
@@ -136,6 +138,13 @@ REQUESTS: dict[str, Request] = {
         limit=6,
         per_s=60,
         does="Connects media, or anew.  Who may not publish gets those m-lines answered inactive.",
+    ),
+    "media.restart": Request(
+        MediaRestart,
+        MediaRestarted,
+        limit=6,
+        per_s=60,
+        does="Restarts the ICE of the latest `media.offer`, after a change of network.",
     ),
     "media.view": Request(MediaView, Nothing, limit=60, does="Says how high a video slot is shown."),
     "chat.post": Request(

@@ -182,6 +182,19 @@ class MediaAnswer(Wire):
     sdp: str
 
 
+class MediaRestart(Wire):
+    """The client's new name (RFC 8839 section 5.4): the connection goes on, from another address too."""
+
+    ice_ufrag: Annotated[str, Field(min_length=4, max_length=256)]
+
+
+class MediaRestarted(Wire):
+    """The server's name and password from now on, in the place of the answer's."""
+
+    ice_ufrag: str
+    ice_pwd: str
+
+
 class MediaView(Wire):
     """How high a video slot is shown, in CSS pixels × device pixel ratio; 0 pauses it for this viewer."""
 

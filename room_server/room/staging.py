@@ -13,6 +13,7 @@ import structlog
 from media.engine import (
     EngineEvent,
     EngineRefused,
+    IceCredentials,
     Kind,
     LayersWanted,
     Muting,
@@ -65,6 +66,13 @@ class Staging:
             raise Refused("room_full", 503, {"reason": refused.code}) from refused
         room.add_peer(connected.peer, who, connected.decodes)
         return connected.answer_sdp
+
+    def restart_ice(self, who: Admission, remote_ufrag: str) -> IceCredentials:
+        """Let the media of `who` go on after a change of network.  Raise `Refused` no_offer, seat_moved."""
+        peer = self._rooms.of(who).peer_of(who)
+        if peer is None:
+            raise Refused("no_offer")
+        return self._ports.media.restart_ice(peer, remote_ufrag)
 
     def view(self, who: Admission, slot: int, max_height: int) -> None:
         """Say how high `who` shows a video slot.  Raise `Refused` no_offer."""

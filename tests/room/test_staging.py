@@ -228,6 +228,17 @@ async def test_a_view_needs_media_and_an_offer_must_be_one(here: World) -> None:
     assert here.media.views == [(peer, 0, 720)]
 
 
+async def test_media_go_on_by_another_name_after_a_change_of_network(here: World) -> None:
+    """ROOM-3: the newest connection of who asks, and no other."""
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    with pytest.raises(Refused, match="no_offer"):
+        here.rooms.staging.restart_ice(ann, "anew")
+    connect(here, ann)
+    peer = connect(here, ann)
+    assert here.rooms.staging.restart_ice(ann, "anew").ufrag == f"anew-for-{peer}"
+
+
 async def test_a_publisher_alone_hears_which_of_their_layers_are_watched(here: World) -> None:
     session = await here.session()
     ann = await here.join(session.session_id, "Ann")

@@ -11,7 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from media.codecs import PUBLISHED
-from media.engine import Connected, Muting, NegotiationRefused, PeerId, Publishing, RoomKey, TrackId
+from media.engine import (
+    Connected,
+    IceCredentials,
+    Muting,
+    NegotiationRefused,
+    PeerId,
+    Publishing,
+    RoomKey,
+    TrackId,
+)
 from playback.timeline import MediaItem, OverlayItem, OverlayKind, Timeline
 from room_server.access.rules import Admission, Closing, Role, TakeOver
 from room_server.access.service import Access
@@ -121,6 +130,9 @@ class FakeMedia:
         peer = PeerId(self._next)
         self.peers[peer] = (room, may_publish)
         return Connected(peer, f"v=0 answer for {peer}", (), self.decodes)
+
+    def restart_ice(self, peer: PeerId, remote_ufrag: str) -> IceCredentials:
+        return IceCredentials(f"{remote_ufrag}-for-{peer}", "password")
 
     def disconnect(self, peer: PeerId) -> None:
         self.peers.pop(peer, None)

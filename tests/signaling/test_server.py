@@ -176,6 +176,9 @@ async def test_an_offer_is_answered(here: Served) -> None:
     assert (await ann.request("media.view", {"slot": 0, "max_height": 360}))["error"]["code"] == "no_offer"
     assert (await ann.request("media.offer", {"sdp": "v=0"}))["ok"]["sdp"].startswith("v=0 answer")
     assert (await ann.request("media.view", {"slot": 0, "max_height": 360})) == {"ok": {}}
+    restarted = await ann.request("media.restart", {"ice_ufrag": "anew"})
+    assert restarted == {"ok": {"ice_ufrag": "anew-for-101", "ice_pwd": "password"}}
+    assert (await ann.request("media.restart", {"ice_ufrag": "no"}))["error"]["code"] == "bad_request"
     refused = await ann.request("media.offer", {"sdp": "nonsense"})
     assert refused["error"]["code"] == "offer_refused"
 

@@ -132,6 +132,18 @@ export interface MediaAnswer {
 	readonly sdp: string;
 }
 
+/** The client's new name (RFC 8839 section 5.4): the connection goes on, from another address too. */
+export interface MediaRestart {
+	/** 4 to 256 characters */
+	readonly ice_ufrag: string;
+}
+
+/** The server's name and password from now on, in the place of the answer's. */
+export interface MediaRestarted {
+	readonly ice_ufrag: string;
+	readonly ice_pwd: string;
+}
+
 /** How high a video slot is shown, in CSS pixels × device pixel ratio; 0 pauses it for this viewer. */
 export interface MediaView {
 	/** 0 to 15 */
@@ -437,6 +449,8 @@ export interface SeatRemoved {
 export interface Requests {
 	/** Connects media, or anew. Who may not publish gets those m-lines answered inactive. By anyone. */
 	readonly "media.offer": { readonly payload: MediaOffer; readonly reply: MediaAnswer };
+	/** Restarts the ICE of the latest `media.offer`, after a change of network. By anyone. */
+	readonly "media.restart": { readonly payload: MediaRestart; readonly reply: MediaRestarted };
 	/** Says how high a video slot is shown. By anyone. */
 	readonly "media.view": { readonly payload: MediaView; readonly reply: Nothing };
 	/** Posts a message; the reply says whether it is published or held. By anyone. */
@@ -484,6 +498,7 @@ export interface Requests {
 /** How many of each request a connection may send. */
 export const LIMITS: Readonly<Record<RequestName, { readonly limit: number; readonly perSeconds: number }>> = {
 	"media.offer": { limit: 6, perSeconds: 60 },
+	"media.restart": { limit: 6, perSeconds: 60 },
 	"media.view": { limit: 60, perSeconds: 10 },
 	"chat.post": { limit: 10, perSeconds: 10 },
 	"chat.approve": { limit: 100, perSeconds: 10 },

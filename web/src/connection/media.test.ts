@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { MediaStreams, Transport } from "../room/view";
+import type { MediaRestarted } from "../wire";
 import { MediaLink } from "./media";
 
 class FakeStream {
@@ -16,6 +17,7 @@ class FakePeer extends EventTarget {
   connectionState = "new";
   localDescription: { sdp: string } | null = null;
   remote: string | null = null;
+  restarts = 0;
   readonly lines: { kind: string; direction: string; sent: unknown }[] = [];
   readonly encodings = new Map<string, Layer[]>();
 
@@ -51,8 +53,18 @@ class FakePeer extends EventTarget {
     return this.remote === null ? null : { sdp: this.remote };
   }
 
-  async setLocalDescription(): Promise<void> {
-    this.localDescription = { sdp: this.lines.map((line) => `${line.kind} ${line.direction}`).join("\n") };
+  get currentRemoteDescription() {
+    return this.remoteDescription;
+  }
+
+  async createOffer({ iceRestart }: { iceRestart: boolean }) {
+    if (iceRestart) this.restarts += 1;
+    return { sdp: `v=0\r\na=ice-ufrag:anew${this.restarts}\r\n` };
+  }
+
+  async setLocalDescription(given?: { sdp: string }): Promise<void> {
+    const sections = this.lines.map((line) => `${line.kind} ${line.direction}`).join("\n");
+    this.localDescription = given ?? { sdp: sections };
   }
 
   async setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
@@ -72,11 +84,18 @@ class FakePeer extends EventTarget {
 const peers: FakePeer[] = [];
 const states: Transport[] = [];
 const streams: MediaStreams[] = [];
+const restarts: string[] = [];
+let restarted: MediaRestarted | null = null;
 
 function link(): MediaLink {
   const events = {
     transport: (state: Transport) => states.push(state),
     streams: (all: MediaStreams) => streams.push(all),
+    restart: async (ufrag: string) => {
+      restarts.push(ufrag);
+      if (restarted === null) throw new Error("refused");
+      return restarted;
+    },
   };
   return new MediaLink(events, () => {
     const peer = new FakePeer();
@@ -88,7 +107,8 @@ function link(): MediaLink {
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("MediaStream", FakeStream);
-  for (const list of [peers, states, streams]) list.length = 0;
+  for (const list of [peers, states, streams, restarts]) list.length = 0;
+  restarted = { ice_ufrag: "theirs", ice_pwd: "secret" };
 });
 
 afterEach(() => {
@@ -102,10 +122,13 @@ const answer = async () => "answer";
 describe("an offer", () => {
   it("may go by the relays that are known when it is made", async () => {
     const given: (readonly RTCIceServer[])[] = [];
-    const media = new MediaLink({ transport: () => {}, streams: () => {} }, (iceServers) => {
-      given.push(iceServers);
-      return new FakePeer() as unknown as RTCPeerConnection;
-    });
+    const media = new MediaLink(
+      { transport: () => {}, streams: () => {}, restart: () => new Promise(() => {}) },
+      (iceServers) => {
+        given.push(iceServers);
+        return new FakePeer() as unknown as RTCPeerConnection;
+      },
+    );
     const relay = { urls: ["turns:turn.example.org"], username: "1:a", credential: "b" };
     await media.connect(SLOTS, "receive_only", answer);
     media.iceServers = [relay];
@@ -276,8 +299,39 @@ describe("a transport that breaks", () => {
     peers[0]?.become("connected");
     vi.advanceTimersByTime(60_000);
     expect(states).not.toContain("failed");
+    expect(restarts).toEqual([]);
+  });
+
+  it("goes on by new names, and by a new connection only when that does not help", async () => {
+    const sdp =
+      "a=ice-ufrag:before\r\na=ice-pwd:old\r\na=candidate:1 1 udp 1 ::1 2 typ host ufrag before\r\n";
+    await link().connect(SLOTS, "receive_only", async () => sdp);
+    peers[0]?.become("connected");
     peers[0]?.become("disconnected");
-    vi.advanceTimersByTime(2_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(restarts).toEqual(["anew1"]);
+    expect(states.at(-1)).toBe("connecting");
+    expect(peers[0]?.remote).toBe(
+      "a=ice-ufrag:theirs\r\na=ice-pwd:secret\r\na=candidate:1 1 udp 1 ::1 2 typ host ufrag theirs\r\n",
+    );
+    peers[0]?.become("connected");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(states.at(-1)).toBe("connected");
+
+    peers[0]?.become("disconnected");
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(states.at(-1)).toBe("connecting");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(states.at(-1)).toBe("failed");
+    expect(peers).toHaveLength(1);
+  });
+
+  it("that the server does not restart is made anew at once", async () => {
+    restarted = null;
+    await link().connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    peers[0]?.become("disconnected");
+    await vi.advanceTimersByTimeAsync(2_000);
     expect(states.at(-1)).toBe("failed");
   });
 

@@ -9,12 +9,15 @@
  * one here too, but only once it is connected: the last picture stays until then.
  */
 import { type MediaStreams, NO_STREAMS, type Transport } from "../room/view";
-import type { Slots, VideoCodec } from "../wire";
+import type { MediaRestarted, Slots, VideoCodec } from "../wire";
 import { avoidSlowCodecs, codecFor, encodeIn, wantDescriptors } from "./codecs";
+import { iceUfrag, renamed } from "./ice";
 
 export type Publishing = "receive_only" | "publish";
 
 export interface MediaEvents {
+  /** Tells the server our name of a restart of ICE; returns the server's. */
+  restart(iceUfrag: string): Promise<MediaRestarted>;
   transport(state: Transport): void;
   streams(streams: MediaStreams): void;
 }
@@ -24,6 +27,7 @@ export type OwnTracks = { readonly audio: MediaStreamTrack | null; readonly vide
 /** How long a disconnected transport may take to come back by itself. */
 const DISCONNECTED_MS = 2_000;
 const CONNECT_MS = 8_000;
+const RESTART_MS = 3_000;
 
 /**
  * The camera in three layers, so that the server can send each viewer the one that fits: of 720 rows 180, 360 and all.
@@ -143,7 +147,7 @@ export class MediaLink {
       if (pc.connectionState === "connected") this.connected(peer);
       else if (pc.connectionState === "failed") this.failed(peer);
       else if (pc.connectionState === "disconnected") {
-        peer.timer = setTimeout(() => this.failed(peer), DISCONNECTED_MS);
+        peer.timer = setTimeout(() => void this.restart(peer), DISCONNECTED_MS);
       } else peer.timer = setTimeout(() => this.failed(peer), CONNECT_MS);
     });
   }
@@ -156,6 +160,22 @@ export class MediaLink {
       this.events.streams(peer.streams);
     }
     if (this.present === peer && this.coming === null) this.events.transport("connected");
+  }
+
+  /** The way is lost: the same connection by new names, from another address too, before one is made anew. */
+  private async restart(peer: Peer): Promise<void> {
+    if ((this.coming ?? this.present) !== peer) return;
+    const { pc } = peer;
+    const answered = pc.currentRemoteDescription?.sdp ?? "";
+    peer.timer = setTimeout(() => this.failed(peer), RESTART_MS);
+    this.events.transport("connecting");
+    try {
+      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+      const server = await this.events.restart(iceUfrag(pc.localDescription?.sdp ?? ""));
+      await pc.setRemoteDescription({ type: "answer", sdp: renamed(answered, server) });
+    } catch {
+      this.failed(peer);
+    }
   }
 
   private failed(peer: Peer): void {

@@ -68,6 +68,7 @@ export class RoomConnection {
     this.media = outside.media({
       transport: (state) => this.transport(state),
       streams: (streams) => view.setState({ streams }),
+      restart: (ice_ufrag) => this.request("media.restart", { ice_ufrag }),
     });
     this.devices = new OwnDevices(
       { changed: (own) => this.ownChanged(own), send: (tracks) => this.media.send(tracks) },
