@@ -95,18 +95,18 @@ def _answerable(
     section = Section((), MediaLine(kind, 9, "", formats), attributes)
     offered = _offered(section)
     if kind is Kind.AUDIO:
-        return (_opus(section, offered, ours),)
+        return (_opus(section, offered),)
     vp8 = next(
         (pt for pt, codec in offered.items() if codec.name == "vp8" and codec.clock_rate == 90_000), None
     )
     if vp8 is None:
         raise NegotiationRefused("codec_missing", "a video section without VP8")
-    chosen = [_video(section, offered, Codec.VP8, vp8, ours)]
+    chosen = [_video(section, offered, Codec.VP8, vp8)]
     if ours.sends and (h264 := _constrained_baseline(section, offered)) is not None:
-        chosen.append(_video(section, offered, Codec.H264, h264, ours))
+        chosen.append(_video(section, offered, Codec.H264, h264))
     for codec, parameter in ((Codec.VP9, "profile-id"), (Codec.AV1, "profile")):
         if (pt := _first_profile(section, offered, codec, parameter)) is not None:
-            chosen.append(_video(section, offered, codec, pt, ours))
+            chosen.append(_video(section, offered, codec, pt))
     return tuple(chosen)
 
 
@@ -121,7 +121,7 @@ def extensions(
     wanted = {MID, ABS_SEND_TIME} | ({AUDIO_LEVEL} if kind is Kind.AUDIO else set())
     if kind is Kind.VIDEO and ours.receives and section.has("simulcast"):
         wanted |= {STREAM_ID, REPAIRED_STREAM_ID}
-    if ours.receives and any("transport-cc" in value for value in section.values("rtcp-fb")):
+    if any("transport-cc" in value for value in section.values("rtcp-fb")):
         wanted.add(TRANSPORT_SEQUENCE)
     if kind is Kind.VIDEO and (section.has(ALLOW_MIXED) or session.has(ALLOW_MIXED)):
         wanted.add(DEPENDENCY_DESCRIPTOR)
@@ -153,19 +153,17 @@ def _offered(section: Section) -> dict[int, RtpMap]:
     return {pt: maps[pt] for pt in listed if pt is not None and pt in maps and not 64 <= pt <= 95}
 
 
-def _opus(section: Section, offered: Mapping[int, RtpMap], ours: Direction) -> CodecParams:
+def _opus(section: Section, offered: Mapping[int, RtpMap]) -> CodecParams:
     wanted = RtpMap("opus", 48_000, 2)
     pt = next((pt for pt, codec in offered.items() if codec == wanted), None)
     if pt is None:
         raise NegotiationRefused("codec_missing", "an audio section without Opus")
     stereo = ";stereo=1;sprop-stereo=1" if section.fmtp(pt).get("stereo") == "1" else ""
-    feedback = _feedback(section, pt, ours, _AUDIO_FEEDBACK)
+    feedback = tuple(sorted(section.feedback(pt) & _AUDIO_FEEDBACK))
     return CodecParams(Codec.OPUS, pt, None, 48_000, 2, feedback, f"minptime=10;useinbandfec=1{stereo}")
 
 
-def _video(
-    section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int, ours: Direction
-) -> CodecParams:
+def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int) -> CodecParams:
     rtx = next(
         (
             candidate
@@ -174,7 +172,7 @@ def _video(
         ),
         None,
     )
-    feedback = _feedback(section, pt, ours, _VIDEO_FEEDBACK)
+    feedback = tuple(sorted(section.feedback(pt) & _VIDEO_FEEDBACK))
     fmtp = ""
     if codec is Codec.H264:
         level = section.fmtp(pt)["profile-level-id"].lower()
@@ -184,12 +182,6 @@ def _video(
     elif codec is Codec.AV1:
         fmtp = _av1_level(section.fmtp(pt))
     return CodecParams(codec, pt, rtx, 90_000, 1, feedback, fmtp)
-
-
-def _feedback(section: Section, pt: int, ours: Direction, known: frozenset[str]) -> tuple[str, ...]:
-    """Who sends to us hears when each packet arrived; nobody tells us that yet."""
-    wanted = known | {"transport-cc"} if ours.receives else known
-    return tuple(sorted(section.feedback(pt) & wanted))
 
 
 def _constrained_baseline(section: Section, offered: Mapping[int, RtpMap]) -> int | None:
@@ -230,5 +222,5 @@ def is_constrained_baseline(profile_level_id: str) -> bool:
 
 
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
-_AUDIO_FEEDBACK: Final = frozenset({"nack"})
-_VIDEO_FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "goog-remb"})
+_AUDIO_FEEDBACK: Final = frozenset({"nack", "transport-cc"})
+_VIDEO_FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"})

@@ -140,12 +140,18 @@ class IceCredentials:
 
 @dataclass(frozen=True, slots=True)
 class PeerStats:
-    """Counts since the peer came.  What is lost in never reached us, lost out never the peer, by its word."""
+    """Counts since the peer came.  What is lost in never reached us, lost out never the peer, by its word.
+
+    `estimate_bps` is what the way to the peer carries, by `estimate_origin`: "transport" for the server's own
+    estimate from feedback on each packet, "receiver" for the peer's; None before the first.
+    """
 
     peer: PeerId
     room: RoomKey
     connected: bool
     rtt_ms: float | None
+    estimate_bps: int | None
+    estimate_origin: str | None
     packets_in: int
     bytes_in: int
     packets_out: int
@@ -155,6 +161,7 @@ class PeerStats:
     nacks_in: int
     nacks_out: int
     retransmitted: int
+    probed: int
     plis_in: int
     plis_out: int
     refused: int

@@ -134,11 +134,22 @@ def test_only_feedback_that_the_core_acts_on_is_answered(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["chromium-host-simulcast", "firefox-host"])
-def test_only_what_is_published_is_numbered_across_the_transport(name: str) -> None:
+def test_video_is_numbered_across_the_transport_both_ways(name: str) -> None:
     negotiated = negotiate(offer(name))
-    video = negotiated.publishes[1]
-    assert TRANSPORT_SEQUENCE in video.extensions
-    assert "transport-cc" in video.codecs[0].feedback
+    published, video = negotiated.publishes[1], [one for one in negotiated.slots if one.kind is Kind.VIDEO]
+    assert video
+    for extensions in (published.extensions, *(slot.extensions for slot in video)):
+        assert TRANSPORT_SEQUENCE in extensions
+    for codec in (*published.codecs, *(codec for slot in video for codec in slot.codecs)):
+        assert "transport-cc" in codec.feedback
+    numbers = {slot.extensions.get(TRANSPORT_SEQUENCE) for slot in negotiated.slots} - {None}
+    assert len(numbers) == 1, "one extension of the whole transport"
+
+
+@pytest.mark.parametrize("name", ["chromium-host-simulcast", "firefox-host"])
+def test_a_viewer_who_does_not_offer_to_tell_of_packets_gets_none_numbered(name: str) -> None:
+    text = "\r\n".join(line for line in offer(name).splitlines() if "transport-cc" not in line) + "\r\n"
+    negotiated = negotiate(text)
     for slot in negotiated.slots:
         assert TRANSPORT_SEQUENCE not in slot.extensions
         assert "transport-cc" not in slot.codecs[0].feedback

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from media.engine import Engine, LayersWanted, PeerId, Publishing
+from media.engine import Engine, LayersWanted, PeerId, PeerStats, Publishing
 from tests.flows.browsers import Engine as Browser
 from tests.flows.browsers import Tab
 from tests.media.engine_peers import ROOM, Peer, Witness, peers, running_engine
@@ -55,6 +55,29 @@ sender.getStats().then((report) => {
     packets: one.packetsSent, height: one.frameHeight, limit: one.qualityLimitationReason}])));
 }, (error) => done(String(error)));
 """
+
+
+VIEW = """
+const [done] = arguments;
+(async () => {
+  const pc = window.viewer = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
+  for (const kind of ['audio', 'video']) pc.addTransceiver(kind, {direction: 'recvonly'});
+  pc.ontrack = ({track, streams}) => {
+    if (track.kind !== 'video') return;
+    const video = document.body.appendChild(document.createElement('video'));
+    Object.assign(video, {muted: true, autoplay: true, srcObject: new MediaStream([track])});
+  };
+  await pc.setLocalDescription();
+  return pc.localDescription.sdp;
+})().then(done, (error) => done(`failed: ${error}`));
+"""
+
+SHOW = """
+const [sdp, done] = arguments;
+viewer.setRemoteDescription({type: 'answer', sdp}).then(() => done(''), (error) => done(String(error)));
+"""
+
+SHOWN = "return document.querySelector('video')?.videoHeight ?? 0"
 
 
 @pytest.fixture(scope="module", params=list(Browser))
@@ -147,6 +170,33 @@ async def test_layers_that_nobody_watches_are_paused_at_the_publisher(tab: Tab) 
         assert set(wanted[-1].rids) == {"q", "h"}
         await camera.follow(witness)
         await shows(viewer, 360)
+
+
+async def test_a_browser_tells_of_each_packet_and_a_probe_finds_room_for_the_largest_layer(tab: Tab) -> None:
+    """ROOM-3"""
+    async with on_stage(tab) as (engine, _, camera, _):
+        sdp = await asyncio.to_thread(tab.run_async, VIEW)
+        assert sdp.startswith("v=0"), sdp
+        connected = engine.connect(ROOM, sdp, Publishing.DENIED)
+        assert await asyncio.to_thread(tab.run_async, SHOW, connected.answer_sdp) == ""
+        height = 0
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while height != 720:
+                    await asyncio.sleep(0.1)
+                    height = await asyncio.to_thread(tab.run, SHOWN)
+        except TimeoutError:
+            pytest.fail(f"it shows {height}, of {await camera.sent()}: {stats_of(engine, connected.peer)}")
+        stats = stats_of(engine, connected.peer)
+        assert stats.estimate_origin == "transport"
+        assert stats.estimate_bps is not None
+        assert stats.estimate_bps > 1_000_000
+        assert stats.probed > 0
+        await asyncio.to_thread(tab.run, "viewer.close()")
+
+
+def stats_of(engine: Engine, peer: PeerId) -> PeerStats:
+    return next(one for one in engine.stats().peers if one.peer == peer)
 
 
 async def _until_counts_move(camera: Camera, rid: str) -> None:

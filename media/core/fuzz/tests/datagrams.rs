@@ -11,6 +11,7 @@ use room_core::rtcp::Compound;
 use room_core::rtp::HeaderWriter;
 use room_core::simulcast::{Camera, Shot};
 use room_core::source::Frame;
+use room_core::way::Way;
 use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address};
 use room_fuzz::{Chance, fuzz};
 
@@ -35,9 +36,11 @@ fn sequences_of_datagrams() {
         let mut world = World::new(1 + chance.below(2) as ShardIndex);
         world.watch = Some(no_number_twice);
         let camera = world.publisher(CAMERA);
-        for _ in 0..3 {
+        for _ in 0..2 {
             world.viewer();
         }
+        let way = Way::new(100_000 << chance.below(8), chance.number());
+        world.narrow_viewer(2, way);
         let mut layered = Camera::join(&mut world, LAYERED);
         world.run_ms(200);
         assert!(world.clients.iter().all(room_core::client::Client::is_connected));
@@ -164,7 +167,11 @@ fn control(world: &mut World, chance: &mut Chance) {
     let client = chance.below(world.clients.len());
     let ssrc = World::ssrc(client, MediaKind::Video, chance.below(2) as u32);
     let lost: Vec<u16> = (0..chance.below(40)).map(|_| chance.number() as u16 & 0x3fff).collect();
+    let first = chance.number() as u16 & 0xff;
+    let [base, count] = [first.to_be_bytes(), (1 + chance.below(60) as u16).to_be_bytes()];
+    let told = [&base[..], &count, &[0, 0, chance.number() as u8, 1, 0x20, count[1]], &[4; 60]].concat();
     let good = [
+        Compound::new().transport_wide(1, ssrc, &told),
         Compound::new().nack(1, ssrc, &lost),
         Compound::new().pli(1, ssrc),
         Compound::new().receiver_estimate(1, chance.number() >> 40, &[ssrc]),

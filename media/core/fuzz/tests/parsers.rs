@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use room_core::arrivals::{Arrivals, told};
+use room_core::arrivals::Arrivals;
 use room_core::client;
 use room_core::codec::vp8::Descriptor;
 use room_core::codec::{Codec, h264, vp9};
@@ -16,6 +16,7 @@ use room_core::rtp::{self, HeaderWriter};
 use room_core::sps;
 use room_core::stun::{self, Request};
 use room_core::time::Time;
+use room_core::transport_feedback::{MOST_PACKETS, TransportFeedback};
 use room_fuzz::fuzz;
 
 #[test]
@@ -68,18 +69,18 @@ fn rtcp_compounds() {
     fuzz("rtcp", |chance| {
         for _ in 0..200 {
             let compound = chance.mutated(&good);
-            let packets = rtcp::read(&compound);
+            let packets: Vec<_> = rtcp::read(&compound).collect();
             assert!(packets.len() <= compound.len() / 4);
             for packet in packets {
                 if let rtcp::Packet::ReceiverEstimate { bitrate_bps } = packet {
-                    let again = rtcp::read(Compound::new().receiver_estimate(1, bitrate_bps, &[]).bytes());
-                    assert_eq!(again, [rtcp::Packet::ReceiverEstimate { bitrate_bps }]);
+                    let again = Compound::new().receiver_estimate(1, bitrate_bps, &[]);
+                    assert!(rtcp::read(again.bytes()).eq([rtcp::Packet::ReceiverEstimate { bitrate_bps }]));
                 }
                 if let rtcp::Packet::Nack { media_ssrc, mut lost } = packet {
                     lost.sort_unstable();
                     lost.dedup();
-                    let again = rtcp::read(Compound::new().nack(1, media_ssrc, &lost).bytes());
-                    assert_eq!(again, [rtcp::Packet::Nack { media_ssrc, lost }]);
+                    let again = Compound::new().nack(1, media_ssrc, &lost);
+                    assert!(rtcp::read(again.bytes()).eq([rtcp::Packet::Nack { media_ssrc, lost }]));
                 }
             }
         }
@@ -206,13 +207,36 @@ fn transport_wide_arrivals() {
             came.entry(number).or_insert_with(Vec::new).push((now.as_nanos() / 1_000) as i64);
             for body in arrivals.feedback(now) {
                 assert!(body.len() < 1_100);
-                for (number, time) in told(&body).expect("a body that can be read") {
-                    let Some(time) = time else { continue };
+                let feedback = TransportFeedback::read(&body).expect("a body that can be read");
+                for one in feedback.packets() {
+                    let (number, Some(time)) = (one.number, one.arrived_us) else { continue };
                     let near = |real: &i64| ((real - time).rem_euclid(64_000 << 24)) < 250;
                     assert!(came[&number].iter().any(near), "{number} at {time}: {:?}", came[&number]);
                 }
             }
         }
-        let _ = told(&chance.bytes(60));
+    });
+}
+
+/// What a viewer says of the packets it was sent.
+#[test]
+fn transport_wide_feedback() {
+    let good = [
+        vec![0xff, 0xff, 0, 3, 0, 0, 1, 9, 0x20, 3, 4, 0, 8],
+        vec![0, 5, 0, 3, 0, 0, 0, 0, 0b1110_0001, 0, 0xff, 0xff, 2],
+        vec![0, 5, 0, 9, 0, 0, 0, 0, 0b1010_0000, 0b0010_0000, 1, 1],
+    ];
+    fuzz("transport feedback", |chance| {
+        for _ in 0..200 {
+            let body = chance.mutated(&good);
+            let Some(feedback) = TransportFeedback::read(&body) else { continue };
+            let packets: Vec<_> = feedback.packets().collect();
+            assert!(packets.len() <= usize::from(MOST_PACKETS));
+            let arrived = packets.iter().filter(|one| one.arrived_us.is_some()).count();
+            assert!(arrived <= body.len(), "each that arrived takes a byte");
+            for (at, one) in packets.iter().enumerate() {
+                assert_eq!(one.number, feedback.base.wrapping_add(at as u16));
+            }
+        }
     });
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::replay::extend;
 use crate::time::Time;
+use crate::transport_feedback::{DELTA_US, REFERENCE_US};
 
 /// A sender's control wants to hear several times in a round trip, and each word costs.
 const EVERY: Duration = Duration::from_millis(80);
@@ -16,9 +17,6 @@ const EVERY: Duration = Duration::from_millis(80);
 const REMEMBERED: usize = 1_024;
 /// Packets that one feedback tells of: well below a datagram's length.
 const TOLD_AT_ONCE: usize = 360;
-/// Units of the reference time, and of the differences.
-const REFERENCE_US: i64 = 64_000;
-const DELTA_US: i64 = 250;
 const VECTOR: usize = 7;
 const LONGEST_RUN: usize = 0x1fff;
 
@@ -175,48 +173,21 @@ fn vector(symbols: &[u8]) -> (u16, usize) {
     (chunk, taken)
 }
 
-/// What a body tells: each number, and when it arrived, in microseconds of a clock of 24 bits of 64 ms.
-#[cfg(any(test, feature = "client"))]
-#[must_use]
-pub fn told(body: &[u8]) -> Option<Vec<(u16, Option<i64>)>> {
-    let base = u16::from_be_bytes([*body.first()?, *body.get(1)?]);
-    let count = usize::from(u16::from_be_bytes([*body.get(2)?, *body.get(3)?]));
-    let mut clock =
-        i64::from(u32::from_be_bytes([0, *body.get(4)?, *body.get(5)?, *body.get(6)?])) * REFERENCE_US;
-    let (mut at, mut symbols) = (8, Vec::new());
-    while symbols.len() < count {
-        let chunk = u16::from_be_bytes([*body.get(at)?, *body.get(at + 1)?]);
-        at += 2;
-        match chunk >> 14 {
-            3 => symbols.extend((0..VECTOR).map(|n| chunk >> (12 - 2 * n) & 3)),
-            2 => symbols.extend((0..14).map(|n| chunk >> (13 - n) & 1)),
-            _ => symbols.extend(std::iter::repeat_n(chunk >> 13 & 3, usize::from(chunk & 0x1fff))),
-        }
-    }
-    let mut told = Vec::new();
-    for (n, symbol) in symbols.into_iter().take(count).enumerate() {
-        let delta = match symbol {
-            0 => None,
-            1 => Some(i64::from(*body.get(at)?)),
-            _ => Some(i64::from(i16::from_be_bytes([*body.get(at)?, *body.get(at + 1)?]))),
-        };
-        at += usize::from(symbol);
-        clock += delta.unwrap_or_default() * DELTA_US;
-        told.push((base.wrapping_add(n as u16), delta.map(|_| clock)));
-    }
-    Some(told)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport_feedback::TransportFeedback;
+
+    fn told(body: &[u8]) -> Vec<(u16, Option<i64>)> {
+        TransportFeedback::read(body).unwrap().packets().map(|one| (one.number, one.arrived_us)).collect()
+    }
 
     fn at(us: u64) -> Time {
         Time::from_nanos((64_000 * 1_000 + us) * 1_000)
     }
 
     fn received(bodies: &[Vec<u8>]) -> Vec<(u16, i64)> {
-        let all = bodies.iter().flat_map(|body| told(body).unwrap());
+        let all = bodies.iter().flat_map(|body| told(body));
         all.filter_map(|(number, time)| Some((number, time? - 64_000_000))).collect()
     }
 
@@ -244,7 +215,7 @@ mod tests {
         }
         let bodies = arrivals.feedback(at(100_000));
         let missing: Vec<_> =
-            told(&bodies[0]).unwrap().iter().filter(|(_, time)| time.is_none()).map(|(n, _)| *n).collect();
+            told(&bodies[0]).iter().filter(|(_, time)| time.is_none()).map(|(n, _)| *n).collect();
         assert_eq!(missing, [3, 5, 6, 7]);
         arrivals.arrived(at(110_000), 7);
         let again: Vec<_> = received(&arrivals.feedback(at(200_000))).iter().map(|(n, _)| *n).collect();

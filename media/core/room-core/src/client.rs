@@ -2,22 +2,27 @@
 //!
 //! Sans-IO like the rest: datagrams in, datagrams out, time as an argument.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use dimpl::{Dtls, Output};
 
+use crate::arrivals::Arrivals;
 use crate::codec::{Codec, MediaKind};
 use crate::dtls::Identity;
 use crate::ice::Credentials;
 use crate::params::{
     CodecParams, DEPENDENCY_DESCRIPTOR, Local, MID, PeerParams, PublishParams, Remote, SlotParams, consent_s,
 };
+use crate::reception::Reception;
+use crate::replay::extend;
 use crate::rtcp::{self, Compound};
 use crate::rtp::{Header, HeaderWriter, without_padding};
 use crate::srtp::{Inbound, Outbound, Profile};
 use crate::stun;
 use crate::time::{Anchor, Time};
 
+/// The payload type of VP8.
+const VIDEO: u8 = 96;
 const PASSWORD: &str = "a-password-of-22-letters";
 
 /// A received media packet, decrypted.
@@ -40,9 +45,15 @@ pub struct Client {
     wake: Time,
     session: Option<(Inbound, Outbound)>,
     pub media: Vec<Received>,
-    pub control: Vec<rtcp::Packet>,
+    pub control: Vec<rtcp::Packet<'static>>,
     pub responses: usize,
     pub closed: bool,
+    /// Where packets carry their number, for a client that tells how each arrived.
+    pub transport_id: Option<u8>,
+    arrivals: Arrivals,
+    /// Asks for what it lost, as browsers do.
+    pub asks_again: bool,
+    receptions: BTreeMap<u32, Reception>,
     out: Vec<Vec<u8>>,
 }
 
@@ -76,6 +87,10 @@ impl Client {
             control,
             responses: 0,
             closed: false,
+            transport_id: None,
+            arrivals: Arrivals::default(),
+            asks_again: false,
+            receptions: BTreeMap::new(),
             out,
         }
     }
@@ -131,7 +146,8 @@ impl Client {
             crate::demux::Kind::Rtp => self.take_media(now, &mut bytes),
             crate::demux::Kind::Rtcp => {
                 let end = self.session.as_mut().and_then(|(inbound, _)| inbound.rtcp(&mut bytes));
-                self.control.extend(rtcp::read(&bytes[..end.unwrap_or_default()]));
+                let read = rtcp::read(&bytes[..end.unwrap_or_default()]);
+                self.control.extend(read.map(rtcp::Packet::into_owned));
             }
             crate::demux::Kind::Unknown => {}
         }
@@ -142,14 +158,49 @@ impl Client {
         let Some((inbound, _)) = &mut self.session else { return };
         if let Some((index, end)) = inbound.rtp(header.ssrc, header.sequence, header.len, bytes) {
             let Some(end) = without_padding(&header, &bytes[..end]) else { return };
+            let number = header.extensions(bytes).find(self.transport_id);
+            if let Some(number) = number.and_then(|value| value.first_chunk::<2>()) {
+                self.arrivals.arrived(at, u16::from_be_bytes(*number));
+            }
+            self.note(at, &header, index, &bytes[header.len..end]);
             let extensions = header.extensions(bytes).map(|(id, value)| (id, value.to_vec())).collect();
             let payload = bytes[header.len..end].to_vec();
             self.media.push(Received { at, header, index, extensions, payload });
         }
     }
 
+    /// Takes note of a packet of a stream that may be asked for again, or of its retransmission, whose source is the next
+    /// number.
+    fn note(&mut self, at: Time, header: &Header, index: u64, payload: &[u8]) {
+        let media = self.receptions.get_mut(&header.ssrc.wrapping_sub(1));
+        if let (Some(stream), Some((original, _))) = (media, payload.split_first_chunk::<2>()) {
+            stream.arrived(at, extend(stream.highest(), u16::from_be_bytes(*original)));
+        } else if self.asks_again && header.payload_type == VIDEO {
+            let fresh = || Reception::new(90_000, index, header.timestamp, 0);
+            self.receptions.entry(header.ssrc).or_insert_with(fresh).arrived(at, index);
+        }
+    }
+
+    /// What it tells of packets, and asks for.
+    fn feedback(&mut self, now: Time) -> Vec<Vec<u8>> {
+        let report = || Compound::new().receiver_report(1, &[]);
+        let mut compounds: Vec<_> =
+            self.arrivals.feedback(now).iter().map(|body| report().transport_wide(1, 0, body)).collect();
+        for (ssrc, reception) in &mut self.receptions {
+            let lost = reception.to_ask(now);
+            if !lost.is_empty() {
+                compounds.push(report().nack(1, *ssrc, &lost));
+            }
+        }
+        compounds.iter().map(|compound| self.rtcp(compound)).collect()
+    }
+
     /// Does what is due, and returns what there is to send.
     pub fn poll(&mut self, now: Time) -> Vec<Vec<u8>> {
+        if self.is_connected() {
+            let feedback = self.feedback(now);
+            self.out.extend(feedback);
+        }
         if self.wake <= now && self.responses > 0 {
             let _ = self.dtls.handle_timeout(self.anchor.instant(now));
             self.drain();

@@ -15,10 +15,14 @@ use crate::time::Time;
 use crate::track::{Origin, Track};
 
 const TELL_EVERY: Duration = Duration::from_millis(500);
+/// What a voice takes with its headers.
+const SOUND_BPS: u64 = 64_000;
 
 /// Chooses layers for a viewer's slots. Slots come in the order of what is on stage first.
 pub(crate) fn steer(peer: &mut Peer, room: &Room, now: Time) {
     let id = peer.id;
+    let sounds = peer.slots.iter().filter(|slot| slot.kind == MediaKind::Audio && slot.is_flowing(now));
+    let sound_bps = SOUND_BPS * sounds.count() as u64;
     let mut slots: Vec<_> = peer.slots.iter_mut().filter(|slot| slot.kind == MediaKind::Video).collect();
     slots.sort_by_key(|slot| slot.index);
     let rungs: Vec<Vec<Rung>> = slots
@@ -32,7 +36,8 @@ pub(crate) fn steer(peer: &mut Peer, room: &Room, now: Time) {
         .zip(&rungs)
         .map(|(slot, rungs)| Wish { rungs, shown: slot.shown(), now: slot.chosen() })
         .collect();
-    let choices = peer.steering.steer(now, peer.counters.bytes_out, &wishes);
+    let (bytes, congestion) = (peer.counters.bytes_out, &mut peer.congestion);
+    let choices = peer.steering.steer(now, bytes, sound_bps, congestion, &wishes);
     for (slot, choice) in slots.into_iter().zip(choices) {
         slot.choose(choice);
     }

@@ -331,6 +331,27 @@ impl Shard {
         }
     }
 
+    /// Adds what a probe of the way to a viewer needs, from what the viewer was sent lately.
+    pub(crate) fn probe(&mut self, now: Time, place: Place) {
+        let may_flow = self.media_may_flow(now);
+        let Some(peer) = self.peers.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(room) = self.rooms.get(&peer.room) else { return };
+        let mut missing = peer.congestion.padding(now);
+        if missing == 0 {
+            return;
+        }
+        let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else { return };
+        let mut sent = 0;
+        for slot in slots.iter_mut().filter(|slot| may_flow && slot.kind == MediaKind::Video) {
+            let added = slot.probe(missing, |track| room.tracks.get(&track), &mut link);
+            sent += added;
+            missing = missing.saturating_sub(added);
+        }
+        if sent == 0 {
+            peer.congestion.stop_probing();
+        }
+    }
+
     /// Passes a request for a keyframe to where the track comes in.
     pub(crate) fn want_keyframe(&mut self, now: Time, room: RoomId, track: TrackId, layer: u8) {
         let Some(found) = self.rooms.get(&room).and_then(|room| room.tracks.get(&track)) else { return };

@@ -9,6 +9,7 @@ use crate::publication::Publication;
 use crate::rtcp::{self, Compound, ReportBlock};
 use crate::rtp::Header;
 use crate::time::{Time, ntp_to_unix};
+use crate::transport_feedback::TransportFeedback;
 
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// What a publisher of video may send at most. It must come within two seconds of the first packet: a
@@ -31,7 +32,7 @@ impl Peer {
         }
     }
 
-    fn control(&mut self, packet: &rtcp::Packet, around: &mut Surroundings<'_>) {
+    fn control(&mut self, packet: &rtcp::Packet<'_>, around: &mut Surroundings<'_>) {
         match packet {
             rtcp::Packet::SenderReport(info, blocks) => {
                 self.publisher_clock(info, around);
@@ -52,9 +53,10 @@ impl Peer {
                 }
             }
             rtcp::Packet::ReceiverEstimate { bitrate_bps } => {
-                self.steering.estimate.receiver_says(around.now, *bitrate_bps);
+                self.congestion.receiver_says(around.now, *bitrate_bps);
             }
-            rtcp::Packet::TransportWide { .. } | rtcp::Packet::Bye { .. } => {}
+            rtcp::Packet::TransportWide { body, .. } => self.packets_told(body, around),
+            rtcp::Packet::Bye { .. } => {}
         }
     }
 
@@ -79,6 +81,18 @@ impl Peer {
         }
         self.counters.lost_out =
             self.lost_out.values().map(|lost| u64::from((*lost).max(0).unsigned_abs())).sum();
+    }
+
+    /// A viewer tells how packets arrived.
+    fn packets_told(&mut self, body: &[u8], around: &Surroundings<'_>) {
+        let Some(feedback) = TransportFeedback::read(body) else {
+            self.counters.refused += 1;
+            return;
+        };
+        let left_at = |slice| around.transmit.left_at(slice);
+        if self.congestion.told(around.now, &feedback, left_at) {
+            self.steering.hurry();
+        }
     }
 
     fn wants_refresh(&mut self, ssrc: u32, around: &mut Surroundings<'_>) {

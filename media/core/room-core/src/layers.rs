@@ -55,6 +55,23 @@ pub fn share(wishes: &[Wish<'_>], budget_bps: u64, rise: Rise) -> Vec<Option<Cho
     wishes.iter().map(choose).collect()
 }
 
+/// What these choices come to, in bits a second.
+#[must_use]
+pub fn total_bps(wishes: &[Wish<'_>], choices: &[Option<Choice>]) -> u64 {
+    let each = wishes.iter().zip(choices).filter_map(|(wish, choice)| {
+        let choice = (*choice)?;
+        let rung = wish.rungs.iter().find(|rung| rung.layer == choice.layer)?;
+        Some(rung.bps[usize::from(choice.temporal)])
+    });
+    each.sum()
+}
+
+/// What must be known to be there before everything that is shown can be sent as it is shown.
+#[must_use]
+pub fn enough_bps(wishes: &[Wish<'_>], choices: &[Option<Choice>]) -> u64 {
+    total_bps(wishes, choices) * MARGIN.0 / MARGIN.1
+}
+
 fn best(wish: &Wish<'_>, budget_bps: u64, rise: Rise) -> Option<(Choice, u64)> {
     let lowest = wish.rungs.first().filter(|_| wish.shown > 0)?;
     let tall = |rung: &&Rung| u64::from(rung.height) * STRETCH.0 / STRETCH.1 >= u64::from(wish.shown);
@@ -156,6 +173,22 @@ mod tests {
         for (budget, (layer, temporal)) in cases {
             assert_eq!(one(&rungs, 720, None, budget), Some(Choice { layer, temporal }), "{budget}");
         }
+    }
+
+    #[test]
+    fn with_enough_for_everything_everything_is_chosen() {
+        let (camera, temporal) = (camera(), temporal());
+        let low = Some(Choice { layer: 0, temporal: 0 });
+        let wishes = [(&camera, 720), (&temporal, 360), (&camera, 0)].map(|(rungs, shown)| Wish {
+            rungs,
+            shown,
+            now: low,
+        });
+        let all = share(&wishes, u64::MAX, Rise::Allowed);
+        assert_eq!(total_bps(&wishes, &all), 2_300_000);
+        let enough = enough_bps(&wishes, &all);
+        assert_eq!(share(&wishes, enough, Rise::Allowed), all);
+        assert_ne!(share(&wishes, enough * 8 / 10, Rise::Allowed), all);
     }
 
     #[test]

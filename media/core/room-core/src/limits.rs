@@ -19,6 +19,8 @@ pub const HANDSHAKES_PER_PEER: u8 = 5;
 /// Retransmissions to a viewer: a share of what was sent to it, and something to begin with.
 pub const RETRANSMIT_SHARE: f64 = 0.25;
 pub const RETRANSMIT_BURST_BYTES: f64 = 60_000.0;
+/// Where the way is known, what may be sent again at once is no more than it carries in this time.
+pub const RETRANSMIT_BURST: Duration = Duration::from_millis(200);
 /// Injected frames waiting for their instant, per codec.
 pub const QUEUED_FRAMES: usize = 600;
 pub const QUEUED_BYTES: usize = 16 * 1024 * 1024;
@@ -55,6 +57,11 @@ impl Bucket {
             self.level -= amount;
         }
         passes
+    }
+
+    /// Gives up what is saved beyond `most`.
+    pub fn cap(&mut self, most: f64) {
+        self.level = self.level.min(most);
     }
 
     /// Adds what something else earned, up to the burst.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::congestion::Congestion;
 use crate::rtcp::Compound;
 use crate::srtp::Outbound;
 use crate::stats::Counters;
@@ -17,11 +18,17 @@ pub struct Link<'a> {
     pub srtp: &'a mut Outbound,
     pub transmit: &'a mut Transmit,
     pub counters: &'a mut Counters,
+    pub congestion: &'a mut Congestion,
     /// The absolute send time of this batch.
     pub send_time: [u8; 3],
 }
 
 impl Link<'_> {
+    /// The packet that was given the next number on the transport leaves.
+    pub fn left(&mut self, bytes: usize) {
+        self.congestion.leave(self.now, self.transmit.slice(), bytes);
+    }
+
     pub fn control(&mut self, compound: &Compound) {
         let bytes = compound.bytes();
         let out = self.transmit.claim(self.to, bytes.len() + self.srtp.rtcp_overhead());

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::arrivals::Arrivals;
 use crate::codec::MediaKind;
+use crate::congestion::Congestion;
 use crate::dtls::{Handshake, Identity, Progress};
 use crate::ice::{Check, Credentials, IceLite};
 use crate::ids::{PeerId, RoomId, TrackId};
@@ -100,6 +101,7 @@ pub struct Peer {
     pub(crate) clock_offset: Option<i64>,
     pub round_trip: Option<Duration>,
     pub(crate) lost_out: HashMap<u32, i32>,
+    pub congestion: Congestion,
     pub steering: Steering,
     pub counters: Counters,
     /// When the shard will ring.
@@ -126,6 +128,7 @@ impl Peer {
         let mut extensions = params.publishes.iter().map(|one| &one.extensions);
         let transport_id = extensions.find_map(|ids| ids.get(TRANSPORT_SEQUENCE)).copied();
         let published = params.publishes.into_iter().zip(tracks);
+        let tells = params.slots.iter().any(|slot| slot.extensions.contains_key(TRANSPORT_SEQUENCE));
         Peer {
             id,
             room,
@@ -145,6 +148,7 @@ impl Peer {
             clock_offset: None,
             round_trip: None,
             lost_out: HashMap::new(),
+            congestion: if tells { Congestion::with_feedback(now) } else { Congestion::default() },
             steering: Steering::default(),
             counters: Counters::default(),
             alarm: Time::FAR,
@@ -177,8 +181,9 @@ impl Peer {
         let to = self.ice.selected()?;
         let srtp = &mut self.session.as_mut()?.outbound;
         let send_time = absolute_send_time(anchor.ntp(now));
-        let counters = &mut self.counters;
-        Some((Link { now, anchor, to, srtp, transmit, counters, send_time }, &mut self.slots))
+        let (counters, congestion) = (&mut self.counters, &mut self.congestion);
+        let link = Link { now, anchor, to, srtp, transmit, counters, congestion, send_time };
+        Some((link, &mut self.slots))
     }
 
     /// Answers an authentic check.
@@ -337,7 +342,7 @@ impl Peer {
         let handshake = if self.begun { self.handshake.wake() } else { Time::FAR };
         let slots = self.slots.iter().map(Slot::wake).min().unwrap_or(Time::FAR);
         let published = self.publications.iter().map(Publication::wake).min().unwrap_or(Time::FAR);
-        ends.min(handshake).min(slots).min(published).min(self.arrivals.wake())
+        ends.min(handshake).min(slots).min(published).min(self.arrivals.wake()).min(self.congestion.wake())
     }
 
     /// When to ring, if that is sooner than what was promised before.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::limits::{Bucket, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
+use crate::limits::{Bucket, RETRANSMIT_BURST, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
 use crate::link::Link;
 use crate::mapping::Mapping;
 use crate::numbers::Number;
@@ -12,7 +12,19 @@ use crate::rtp::HeaderWriter;
 use crate::time::Time;
 
 const REMEMBERED: usize = 64;
+/// A few packets may always come again.
+const LEAST_BYTES: f64 = 6_000.0;
 const LEAST_WAIT: Duration = Duration::from_millis(20);
+
+/// The stream on which packets come again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stream<'a> {
+    pub(crate) ssrc: u32,
+    /// Firefox drops what comes again without the name of its m-line, whatever sources were signalled.
+    pub(crate) mid: &'a str,
+    pub(crate) mid_id: Option<u8>,
+    pub(crate) transport_id: Option<u8>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Repair {
@@ -43,18 +55,21 @@ impl Repair {
         self.recent.iter().any(|(again, at)| *again == sequence && now.since(*at) < wait)
     }
 
+    /// Answers a request for a packet.
     pub(crate) fn again(
         &mut self,
-        ssrc: u32,
+        stream: Stream<'_>,
         number: Number,
         packet: &Packet,
         mapping: &Mapping,
         round_trip: Duration,
         link: &mut Link<'_>,
     ) {
-        let Some(payload_type) = mapping.rtx_payload_type else { return };
         let sequence = number.sequence;
         let cost = packet.payload.len() as f64;
+        if let Some(bps) = link.congestion.known_bps() {
+            self.budget.cap((bps / 8.0 * RETRANSMIT_BURST.as_secs_f64()).max(LEAST_BYTES));
+        }
         if self.is_recent(link.now, sequence, round_trip) || !self.budget.take(cost, link.now) {
             return;
         }
@@ -62,24 +77,60 @@ impl Repair {
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();
         }
+        self.send(stream, number, packet, mapping, link);
+        link.counters.retransmitted += 1;
+    }
+
+    /// Sends a packet again that was not asked for, to see whether it gets through. Returns its length.
+    pub(crate) fn probe(
+        &mut self,
+        stream: Stream<'_>,
+        number: Number,
+        packet: &Packet,
+        mapping: &Mapping,
+        link: &mut Link<'_>,
+    ) -> usize {
+        let length = self.send(stream, number, packet, mapping, link);
+        link.counters.probed += u64::from(length > 0);
+        length
+    }
+
+    /// Returns the length, zero for what could not be sent.
+    fn send(
+        &mut self,
+        stream: Stream<'_>,
+        number: Number,
+        packet: &Packet,
+        mapping: &Mapping,
+        link: &mut Link<'_>,
+    ) -> usize {
+        let Some(payload_type) = mapping.rtx_payload_type else { return 0 };
         let timestamp = mapping.timestamp(packet.timestamp);
         let mut header =
-            HeaderWriter::new(payload_type, packet.marker, self.next_sequence as u16, timestamp, ssrc);
+            HeaderWriter::new(payload_type, packet.marker, self.next_sequence as u16, timestamp, stream.ssrc);
         header.descriptor(self.descriptor_id, mapping.described(packet));
+        if let Some(number) = link.congestion.next_number() {
+            header.extension(stream.transport_id, &number.to_be_bytes());
+        }
+        header.extension(stream.mid_id, stream.mid.as_bytes());
         let header = header.finish();
         let length = header.len() + 2 + packet.payload.len() + link.srtp.rtp_overhead();
         let out = link.transmit.claim(link.to, length);
         out[..header.len()].copy_from_slice(header);
         let (original, payload) = out[header.len()..].split_at_mut(2);
-        original.copy_from_slice(&(sequence as u16).to_be_bytes());
+        original.copy_from_slice(&(number.sequence as u16).to_be_bytes());
         let payload = &mut payload[..packet.payload.len()];
         payload.copy_from_slice(&packet.payload);
         mapping.patch(packet, number, payload);
-        if !link.srtp.rtp_in_place(ssrc, self.next_sequence, header.len(), out) {
+        if !link.srtp.rtp_in_place(stream.ssrc, self.next_sequence, header.len(), out) {
             link.transmit.unclaim();
+            return 0;
         }
         self.next_sequence += 1;
-        link.counters.retransmitted += 1;
+        if stream.transport_id.is_some() {
+            link.left(length);
+        }
         link.counters.bytes_out += length as u64;
+        length
     }
 }

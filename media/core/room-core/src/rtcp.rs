@@ -1,5 +1,7 @@
 //! Compound RTCP packets (RFC 3550 section 6, RFC 4585, RFC 5104, REMB, transport-wide feedback).
 
+use std::borrow::Cow;
+
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
@@ -38,7 +40,7 @@ pub struct SenderInfo {
 
 /// One packet of a compound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Packet {
+pub enum Packet<'a> {
     SenderReport(SenderInfo, Vec<ReportBlock>),
     ReceiverReport(Vec<ReportBlock>),
     Nack {
@@ -54,7 +56,7 @@ pub enum Packet {
     /// When each packet of the transport arrived; the body as `arrivals` writes it.
     TransportWide {
         media_ssrc: u32,
-        body: Vec<u8>,
+        body: Cow<'a, [u8]>,
     },
     /// What the sender of this takes of everything (REMB).
     ReceiverEstimate {
@@ -65,16 +67,34 @@ pub enum Packet {
     },
 }
 
-/// Reads a compound. What is unknown is passed over; what is cut off ends it.
-#[must_use]
-pub fn read(compound: &[u8]) -> Vec<Packet> {
-    let mut packets = Vec::new();
-    let mut rest = compound;
-    while let Some((kind, count, body, next)) = split(rest) {
-        packets.extend(read_one(kind, count, body));
-        rest = next;
+impl Packet<'_> {
+    /// The same without the compound that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Packet<'static> {
+        match self {
+            Packet::TransportWide { media_ssrc, body } => {
+                Packet::TransportWide { media_ssrc, body: Cow::Owned(body.into_owned()) }
+            }
+            Packet::SenderReport(info, blocks) => Packet::SenderReport(info, blocks),
+            Packet::ReceiverReport(blocks) => Packet::ReceiverReport(blocks),
+            Packet::Nack { media_ssrc, lost } => Packet::Nack { media_ssrc, lost },
+            Packet::Pli { media_ssrc } => Packet::Pli { media_ssrc },
+            Packet::Fir { media_ssrcs } => Packet::Fir { media_ssrcs },
+            Packet::ReceiverEstimate { bitrate_bps } => Packet::ReceiverEstimate { bitrate_bps },
+            Packet::Bye { ssrcs } => Packet::Bye { ssrcs },
+        }
     }
-    packets
+}
+
+/// Reads a compound, packet by packet. What is unknown is passed over; what is cut off ends it.
+pub fn read(compound: &[u8]) -> impl Iterator<Item = Packet<'_>> {
+    let mut rest = compound;
+    let pieces = std::iter::from_fn(move || {
+        let (kind, count, body, next) = split(rest)?;
+        rest = next;
+        Some((kind, count, body))
+    });
+    pieces.filter_map(|(kind, count, body)| read_one(kind, count, body))
 }
 
 /// Cuts the first packet off: its kind, its count or format, its body, what follows.
@@ -89,7 +109,7 @@ fn split(rest: &[u8]) -> Option<(u8, u8, &[u8], &[u8])> {
     Some((head[1], head[0] & 0x1f, body, &rest[length..]))
 }
 
-fn read_one(kind: u8, count: u8, body: &[u8]) -> Option<Packet> {
+fn read_one(kind: u8, count: u8, body: &[u8]) -> Option<Packet<'_>> {
     match (kind, count) {
         (SENDER_REPORT, count) => {
             let info = SenderInfo {
@@ -111,7 +131,7 @@ fn read_one(kind: u8, count: u8, body: &[u8]) -> Option<Packet> {
             lost: words(body.get(8..)?).flat_map(lost).collect(),
         }),
         (TRANSPORT_FEEDBACK, TRANSPORT_WIDE) => {
-            Some(Packet::TransportWide { media_ssrc: be32(body, 4)?, body: body.get(8..)?.to_vec() })
+            Some(Packet::TransportWide { media_ssrc: be32(body, 4)?, body: body.get(8..)?.into() })
         }
         (PAYLOAD_FEEDBACK, PLI) => Some(Packet::Pli { media_ssrc: be32(body, 4)? }),
         (PAYLOAD_FEEDBACK, FIR) => {
@@ -294,6 +314,10 @@ impl Compound {
 mod tests {
     use super::*;
 
+    fn all(compound: &[u8]) -> Vec<Packet<'_>> {
+        read(compound).collect()
+    }
+
     #[test]
     fn a_compound_is_read_as_it_was_written() {
         let info = SenderInfo { ssrc: 5, ntp: 0x0102_0304_0506_0708, timestamp: 9, packets: 10, octets: 11 };
@@ -312,7 +336,7 @@ mod tests {
             .pli(1, 6)
             .bye(5);
         assert_eq!(
-            read(compound.bytes()),
+            all(compound.bytes()),
             [
                 Packet::SenderReport(info, vec![]),
                 Packet::ReceiverReport(vec![block]),
@@ -326,7 +350,7 @@ mod tests {
     #[test]
     fn a_full_intra_request_names_its_streams() {
         let raw = [0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 0, 0, 0];
-        assert_eq!(read(&raw), [Packet::Fir { media_ssrcs: vec![9] }]);
+        assert_eq!(all(&raw), [Packet::Fir { media_ssrcs: vec![9] }]);
     }
 
     #[test]
@@ -337,14 +361,14 @@ mod tests {
         ];
         assert_eq!(compound.bytes(), expected);
         assert_eq!(0x2_625a_u64 << 4, 2_500_000);
-        assert_eq!(read(compound.bytes()), [Packet::ReceiverEstimate { bitrate_bps: 2_500_000 }]);
+        assert_eq!(all(compound.bytes()), [Packet::ReceiverEstimate { bitrate_bps: 2_500_000 }]);
     }
 
     #[test]
     fn a_packet_cut_off_ends_the_compound_without_harm() {
         let whole = Compound::new().pli(1, 2).nack(1, 2, &[3]);
         for length in 0..whole.bytes().len() {
-            assert!(read(&whole.bytes()[..length]).len() < 2);
+            assert!(read(&whole.bytes()[..length]).count() < 2);
         }
     }
 }

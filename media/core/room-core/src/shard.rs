@@ -290,6 +290,7 @@ impl Shard {
         if peer.wake() <= now {
             self.with_peer(now, place, Peer::timeout);
             self.catch_up_slots(now, place);
+            self.probe(now, place);
         }
         self.set_alarm(now, Alarm::Peer(id));
     }
@@ -328,6 +329,8 @@ impl Shard {
                 room: self.rooms.get(&peer.room).map(|room| room.key.to_string()).unwrap_or_default(),
                 connected: peer.is_connected(),
                 rtt_ms: peer.round_trip.map(|span| span.as_secs_f64() * 1_000.0),
+                estimate_bps: peer.congestion.last().map(|(bps, _)| bps),
+                estimate_origin: peer.congestion.last().map(|(_, origin)| origin.name()),
                 counters: peer.counters,
             });
         }
@@ -368,6 +371,10 @@ mod layers_h264_tests;
 #[cfg(test)]
 #[path = "described_tests.rs"]
 mod described_tests;
+
+#[cfg(test)]
+#[path = "congestion_tests.rs"]
+mod congestion_tests;
 
 #[cfg(test)]
 #[path = "transport_tests.rs"]

@@ -380,7 +380,7 @@ fn sound_passes_the_fan_out_of_a_frame() {
     let now = world.now;
     let shard = &mut world.shards[0];
     assert!(shard.produce(now), "a slice, and more to come");
-    shard.transmit.clear();
+    shard.transmit.left(Time::from_nanos(1));
     let sound = Frame { codec: Codec::Opus, data: vec![1; 100], at: now, keyframe: true };
     shard.command(now, Command::WriteFrame { source: crate::world::SOURCE, frame: sound });
     shard.timeout(now);

@@ -10,6 +10,7 @@
 //! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
 //! track, or the layer, changes, and no sequence number is sent twice (a nonce must never meet two contents).
 
+mod repeating;
 mod selection;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::link::Link;
 use crate::mapping::{Edge, Mapping, clock_by_capture};
 use crate::numbers::Number;
 use crate::packet::Packet;
-use crate::params::{ABSOLUTE_SEND_TIME, DEPENDENCY_DESCRIPTOR, MID, SlotParams};
+use crate::params::{ABSOLUTE_SEND_TIME, DEPENDENCY_DESCRIPTOR, MID, SlotParams, TRANSPORT_SEQUENCE};
 use crate::repair::Repair;
 use crate::restarts::Restarts;
 use crate::rtcp::{Compound, SenderInfo};
@@ -64,6 +65,7 @@ pub struct Slot {
     mid_id: Option<u8>,
     time_id: Option<u8>,
     descriptor_id: Option<u8>,
+    transport_id: Option<u8>,
     /// How high it is shown, in pixels; nothing is sent while that is zero.
     shown: u32,
     chosen: Option<Choice>,
@@ -94,12 +96,15 @@ impl Slot {
         let first = u64::from((params.ssrc ^ params.ssrc >> 16) & 0x3fff) + 1;
         let extension = |uri: &str| params.extensions.get(uri).copied();
         let descriptor_id = extension(DEPENDENCY_DESCRIPTOR);
+        let transport_id = extension(TRANSPORT_SEQUENCE);
         Slot {
             kind: params.kind,
             index: params.index,
             mid_id: extension(MID),
-            time_id: extension(ABSOLUTE_SEND_TIME),
+            // Who tells of each packet has no need of it.
+            time_id: extension(ABSOLUTE_SEND_TIME).filter(|_| transport_id.is_none()),
             descriptor_id,
+            transport_id,
             shown: u32::MAX,
             chosen: None,
             skipping: None,
@@ -313,6 +318,9 @@ impl Slot {
         );
         header.descriptor(self.descriptor_id, mapping.described(packet));
         header.extension(self.time_id, &link.send_time);
+        if let Some(number) = link.congestion.next_number() {
+            header.extension(self.transport_id, &number.to_be_bytes());
+        }
         if self.packets < NAMED_PACKETS {
             header.extension(self.mid_id, self.params.mid.as_bytes());
         }
@@ -336,6 +344,9 @@ impl Slot {
         if !sealed {
             link.transmit.unclaim();
             return;
+        }
+        if self.transport_id.is_some() {
+            link.left(length);
         }
         mapping.note(packet, number, timestamp, link.now, &mut self.sent);
         self.count(packet.payload.len(), length, link);
@@ -372,29 +383,5 @@ impl Slot {
         };
         let name = format!("slot-{}", self.index);
         link.control(&Compound::new().sender_report(&info).canonical_name(self.params.ssrc, &name));
-    }
-
-    /// Sends `lost` again, each on the retransmission stream, within the viewer's budget.
-    pub fn repair<'t>(
-        &mut self,
-        lost: &[u16],
-        round_trip: Duration,
-        tracks: impl Fn(TrackId) -> Option<&'t Track>,
-        link: &mut Link<'_>,
-    ) {
-        let Some(ssrc) = self.params.rtx_ssrc else { return };
-        let mappings = [self.current.as_ref(), self.previous.as_ref()];
-        for sequence in lost {
-            let sequence = crate::replay::extend(self.sent.next_sequence - 1, *sequence);
-            let Some(mapping) = mappings.iter().flatten().find(|mapping| mapping.covers(sequence)) else {
-                continue;
-            };
-            let encoding = tracks(mapping.track).and_then(|track| track.encoding(mapping.encoding));
-            let Some((origin, number)) = mapping.origin(sequence) else { continue };
-            let packet = encoding.and_then(|encoding| encoding.history.get(origin));
-            if let Some(packet) = packet.filter(|_| sequence < self.sent.next_sequence) {
-                self.repair.again(ssrc, number, packet, mapping, round_trip, link);
-            }
-        }
     }
 }

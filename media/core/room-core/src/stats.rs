@@ -15,6 +15,8 @@ pub struct Counters {
     pub nacks_in: u64,
     pub nacks_out: u64,
     pub retransmitted: u64,
+    /// Packets sent a second time to try what the way to the peer carries.
+    pub probed: u64,
     pub plis_in: u64,
     pub plis_out: u64,
     /// Datagrams that were not what they should be, or one too many.
@@ -32,6 +34,7 @@ impl Counters {
         self.nacks_in += other.nacks_in;
         self.nacks_out += other.nacks_out;
         self.retransmitted += other.retransmitted;
+        self.probed += other.probed;
         self.plis_in += other.plis_in;
         self.plis_out += other.plis_out;
         self.refused += other.refused;
@@ -45,6 +48,10 @@ pub struct PeerStats {
     pub connected: bool,
     /// Round trip, as the peer's receiver reports tell; null before the first.
     pub rtt_ms: Option<f64>,
+    /// What the way to the peer carries, and whose figure that is: "transport" for ours, from feedback on each packet,
+    /// "receiver" for the peer's own; null before the first.
+    pub estimate_bps: Option<u64>,
+    pub estimate_origin: Option<&'static str>,
     #[serde(flatten)]
     pub counters: Counters,
 }

@@ -1,12 +1,14 @@
 //! One viewer's choice of layers, made anew twice a second and whenever something changed.
 //!
-//! Trying more than the way carries costs the viewer a freeze: after each fall the next try waits twice as long.
+//! Trying more than the way carries costs the viewer a freeze. Where nothing but trying shows what it carries, the next
+//! try waits twice as long after each fall; where the way is probed, layers rise when a probe has shown that there is
+//! room.
 
 use std::time::Duration;
 
-use crate::estimate::Estimate;
+use crate::congestion::Congestion;
 use crate::ladder::Rung;
-use crate::layers::{Choice, Rise, Wish, share};
+use crate::layers::{Choice, Rise, Wish, enough_bps, share};
 use crate::time::Time;
 
 const EVERY: Duration = Duration::from_millis(500);
@@ -14,10 +16,11 @@ const FIRST_WAIT: Duration = Duration::from_secs(4);
 const LONGEST_WAIT: Duration = Duration::from_secs(64);
 /// Who had no fall for this long may try as quickly as at first.
 const CALM: Duration = Duration::from_secs(120);
+/// What headers and tags add to payloads, in sixteenths.
+const HEADERS: u64 = 1;
 
 #[derive(Debug, Default)]
 pub struct Steering {
-    pub estimate: Estimate,
     next: Time,
     measured: Option<(Time, u64)>,
     sent_bps: u64,
@@ -41,13 +44,27 @@ impl Steering {
         self.next = Time::default();
     }
 
-    /// Chooses for each wish, while `bytes_sent` have been sent to the viewer in all.
-    pub fn steer(&mut self, now: Time, bytes_sent: u64, wishes: &[Wish<'_>]) -> Vec<Option<Choice>> {
+    /// Chooses for each wish, while `bytes_sent` have been sent to the viewer in all and sound takes `sound_bps`, which
+    /// video must leave.
+    pub fn steer(
+        &mut self,
+        now: Time,
+        bytes_sent: u64,
+        sound_bps: u64,
+        congestion: &mut Congestion,
+        wishes: &[Wish<'_>],
+    ) -> Vec<Option<Choice>> {
         self.next = now.plus(EVERY);
         self.measure(now, bytes_sent);
-        let budget = self.estimate.estimate_bps(now, self.sent_bps);
-        let chosen = share(wishes, budget, self.rise(now));
+        let estimate = congestion.estimate_bps(now, self.sent_bps).saturating_sub(sound_bps);
+        let budget = estimate - estimate * HEADERS / 16;
+        let is_probed = congestion.is_probed(now);
+        let rise = self.rise(now, is_probed);
+        let chosen = share(wishes, budget, rise);
         let freely = share(wishes, u64::MAX, Rise::Allowed);
+        let wants = rise == Rise::Allowed && chosen != freely;
+        let wanted = enough_bps(wishes, &freely) * 16 / (16 - HEADERS) + sound_bps;
+        congestion.wants(wants.then_some(wanted));
         let fell = (0..wishes.len()).any(|at| {
             let before = wishes[at].now;
             is_lower(wishes[at].rungs, chosen[at], before) && !is_lower(wishes[at].rungs, freely[at], before)
@@ -70,9 +87,10 @@ impl Steering {
         }
     }
 
-    fn rise(&self, now: Time) -> Rise {
+    fn rise(&self, now: Time, is_probed: bool) -> Rise {
+        let wait = |fall: Fall| if is_probed { FIRST_WAIT } else { fall.wait };
         match self.fall {
-            Some(fall) if now.since(fall.at) < fall.wait => Rise::Held,
+            Some(fall) if now.since(fall.at) < wait(fall) => Rise::Held,
             _ => Rise::Allowed,
         }
     }
@@ -118,16 +136,17 @@ mod tests {
     /// A viewer behind a way of `capacity_bps`, who tells an estimate as browsers do. Returns the layers over time.
     fn watched(capacity_bps: u64, seconds: u64) -> Vec<u8> {
         let (rungs, mut steering, mut bytes, mut now) = (camera(), Steering::default(), 0, None);
+        let mut congestion = Congestion::default();
         let mut layers = Vec::new();
         for half in 0..seconds * 2 {
             let ms = half * 500;
             let wish = Wish { rungs: &rungs, shown: 720, now };
-            now = steering.steer(at(ms), bytes, &[wish])[0];
+            now = steering.steer(at(ms), bytes, 0, &mut congestion, &[wish])[0];
             let choice = now.unwrap();
             let sent = rungs[usize::from(choice.layer)].bps[0];
             bytes += sent / 16;
             let told = if sent > capacity_bps { capacity_bps * 9 / 10 } else { sent * 3 / 2 };
-            steering.estimate.receiver_says(at(ms + 400), told);
+            congestion.receiver_says(at(ms + 400), told);
             layers.push(choice.layer);
         }
         layers
@@ -155,8 +174,9 @@ mod tests {
         let rungs = camera();
         let mut steering = Steering::default();
         let now = Some(Choice { layer: 2, temporal: crate::layers::EVERY });
-        steering.steer(at(0), 0, &[Wish { rungs: &rungs, shown: 100, now }]);
-        assert_eq!(steering.rise(at(1)), Rise::Allowed);
+        let wish = Wish { rungs: &rungs, shown: 100, now };
+        steering.steer(at(0), 0, 0, &mut Congestion::default(), &[wish]);
+        assert_eq!(steering.rise(at(1), false), Rise::Allowed);
         steering.hurry();
         assert!(steering.is_due(at(1)));
     }

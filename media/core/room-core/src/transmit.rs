@@ -4,6 +4,9 @@
 
 use std::net::SocketAddr;
 
+use crate::departures::Slices;
+use crate::time::Time;
+
 /// One or two datagrams cost less by themselves: a segmented send is dearer than a plain one, and then cheaper a piece.
 const LEAST_IN_RUN: usize = 3;
 /// What one call may carry: no more segments than any kernel takes, within one UDP length.
@@ -33,11 +36,13 @@ pub struct Transmit {
     buffer: Vec<u8>,
     used: usize,
     datagrams: Vec<Datagram>,
+    slices: Slices,
 }
 
 impl Default for Transmit {
     fn default() -> Self {
-        Transmit { buffer: vec![0; 512 * 1024], used: 0, datagrams: Vec::with_capacity(512) }
+        let (buffer, datagrams) = (vec![0; 512 * 1024], Vec::with_capacity(512));
+        Transmit { buffer, used: 0, datagrams, slices: Slices::default() }
     }
 }
 
@@ -103,7 +108,21 @@ impl Transmit {
         Run { to: first.to, count: datagrams.len(), segment: first.len, bytes }
     }
 
-    pub fn clear(&mut self) {
+    /// The number of what is being written until it leaves.
+    #[must_use]
+    pub fn slice(&self) -> u32 {
+        self.slices.current()
+    }
+
+    /// When a slice left.
+    #[must_use]
+    pub fn left_at(&self, slice: u32) -> Option<Time> {
+        self.slices.time(slice)
+    }
+
+    /// The socket has taken everything.
+    pub fn left(&mut self, now: Time) {
+        self.slices.left(now);
         self.used = 0;
         self.datagrams.clear();
     }

@@ -4,6 +4,7 @@ use crate::codec::MediaKind;
 use crate::ids::TrackId;
 use crate::rtcp::Packet as Control;
 use crate::rtp::HeaderWriter;
+use crate::transport_feedback::TransportFeedback;
 use crate::world::World;
 
 const CAMERA: TrackId = TrackId(500);
@@ -26,10 +27,11 @@ fn a_publisher_that_numbers_its_packets_hears_when_each_arrived_and_no_fixed_lim
     }
     world.run_ms(200);
     let told = world.clients[camera].control.iter().filter_map(|one| match one {
-        Control::TransportWide { media_ssrc: 77, body } => crate::arrivals::told(body),
+        Control::TransportWide { media_ssrc: 77, body } => TransportFeedback::read(body),
         _ => None,
     });
-    let told: Vec<_> = told.flatten().collect();
+    let told = told.flat_map(|feedback| feedback.packets().collect::<Vec<_>>());
+    let told: Vec<_> = told.map(|one| (one.number, one.arrived_us)).collect();
     let arrived: Vec<_> = told.iter().filter_map(|(number, time)| Some((*number, (*time)?))).collect();
     assert_eq!(arrived.len(), 90);
     assert_eq!(told.len() - arrived.len(), 9, "the last is not known to be lost");

@@ -14,11 +14,14 @@ use crate::room::Layout;
 use crate::shard::{Setup, Shard};
 use crate::source::Frame;
 use crate::time::{Anchor, Time};
+use crate::way::Way;
 
 pub const ROOM: RoomId = RoomId(1);
 pub const SOURCE: SourceId = SourceId(1);
 pub const FILM_AUDIO: TrackId = TrackId(1_001);
 pub const FILM_VIDEO: TrackId = TrackId(1_002);
+/// The header extension in which narrow viewers get numbers.
+const TRANSPORT_ID: u8 = 3;
 const STEP: Duration = Duration::from_millis(1);
 const DELAY: Duration = Duration::from_millis(5);
 
@@ -39,6 +42,8 @@ pub struct World {
     pub tampers_up: fn(u64, &mut Vec<u8>),
     /// Counts datagrams; where it starts decides on what mischief falls.
     pub sent: u64,
+    /// Narrow ways to clients; all others are as wide as can be.
+    pub ways: std::collections::HashMap<usize, Way>,
     to_clients: Vec<(Time, usize, Vec<u8>)>,
     to_server: Vec<(Time, usize, Vec<u8>)>,
     pub datagrams_to_strangers: usize,
@@ -81,6 +86,7 @@ impl World {
             loses_up: |_, _| false,
             tampers_up: |_, _| {},
             sent: 0,
+            ways: std::collections::HashMap::new(),
             to_clients: Vec::new(),
             to_server: Vec::new(),
             datagrams_to_strangers: 0,
@@ -120,6 +126,24 @@ impl World {
             })
         });
         self.join(slots.collect(), Vec::new())
+    }
+
+    /// A viewer behind a narrow way, with a slot for sound and some for video, who tells how each packet arrived and asks
+    /// for what is lost.
+    pub fn narrow_viewer(&mut self, video_slots: usize, way: Way) -> usize {
+        let client = self.clients.len();
+        let videos = (0..video_slots).map(|index| (MediaKind::Video, index));
+        let slots = std::iter::once((MediaKind::Audio, 0)).chain(videos).map(|(kind, index)| {
+            let mut slot = crate::client::slot(kind, index, World::ssrc(client, kind, index as u32));
+            slot.extensions.insert(crate::params::TRANSPORT_SEQUENCE.to_owned(), TRANSPORT_ID);
+            slot
+        });
+        let slots = slots.collect();
+        self.ways.insert(client, way);
+        let viewer = self.join(slots, Vec::new());
+        self.clients[viewer].transport_id = Some(TRANSPORT_ID);
+        self.clients[viewer].asks_again = true;
+        viewer
     }
 
     /// The source of a viewer's slot.
@@ -297,11 +321,13 @@ impl World {
             if let Some(watch) = self.watch {
                 watch(&mut self.sightings, client, bytes);
             }
-            if !(self.loses)(self.sent, bytes) {
-                self.to_clients.push((self.now.plus(DELAY), client, bytes.to_vec()));
+            let way = self.ways.get_mut(&client);
+            let arrives = way.map_or(Some(self.now.plus(DELAY)), |way| way.carry(self.now, bytes.len()));
+            if let Some(at) = arrives.filter(|_| !(self.loses)(self.sent, bytes)) {
+                self.to_clients.push((at, client, bytes.to_vec()));
             }
         }
-        transmit.clear();
+        transmit.left(self.now);
     }
 }
 

@@ -103,7 +103,8 @@ impl Worker {
     fn flush(&mut self) {
         if !self.shard.transmit.is_empty() {
             self.socket.send(&self.shard.transmit);
-            self.shard.transmit.clear();
+            // When they really left, for whoever is told how they arrived.
+            self.shard.transmit.left(clock::now());
         }
         if !self.shard.routes.is_empty() {
             self.shared.routes.change(self.shard.routes.drain(..));

@@ -14,6 +14,8 @@ use super::{Need, Slot};
 
 /// How often one slot may ask for a keyframe.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Sound that pauses for longer takes nothing of the way.
+const FLOWING: Duration = Duration::from_secs(1);
 
 impl Slot {
     /// How high it is shown, in pixels; nothing is sent of what is not shown.
@@ -27,6 +29,12 @@ impl Slot {
     #[must_use]
     pub fn shown(&self) -> u32 {
         self.shown
+    }
+
+    /// Something was sent lately.
+    #[must_use]
+    pub fn is_flowing(&self, now: Time) -> bool {
+        self.sent.at.is_some_and(|at| now.since(at) < FLOWING)
     }
 
     #[must_use]

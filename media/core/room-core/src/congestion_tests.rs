@@ -1,0 +1,223 @@
+//! Ways that are narrow, become so, and widen again: what viewers behind them get, in virtual time.
+
+use std::time::Duration;
+
+use super::*;
+use crate::codec::{Codec, MediaKind};
+use crate::ids::TrackId;
+use crate::rtcp::{Compound, Packet as Control};
+use crate::screen::Screen;
+use crate::simulcast::{Camera, Shot};
+use crate::source::Frame;
+use crate::way::Way;
+use crate::world::{FILM_AUDIO, World};
+
+const PICTURE_MS: u64 = 40;
+const SEEDS: [u64; 3] = [1, 7, 42];
+
+/// Cameras of 2.4 Mb/s in three layers each, and sound, before one viewer.
+struct Stage {
+    world: World,
+    cameras: Vec<Camera>,
+    viewer: usize,
+    screens: Vec<Screen>,
+    sounds: usize,
+    written: usize,
+}
+
+impl Stage {
+    fn new(cameras: usize, way: Way) -> Stage {
+        let mut world = World::new(1);
+        let tracks: Vec<TrackId> = (0..cameras as u64).map(|n| TrackId(500 + n)).collect();
+        let cameras: Vec<Camera> = tracks.iter().map(|track| Camera::join(&mut world, *track)).collect();
+        let video: Vec<Option<TrackId>> = tracks.into_iter().map(Some).collect();
+        world.layout(&[Some(FILM_AUDIO)], &video);
+        world.run_ms(500);
+        let viewer = world.narrow_viewer(video.len(), way);
+        let source = |n: usize| World::ssrc(viewer, MediaKind::Video, n as u32);
+        let screens = (0..video.len()).map(|n| Screen::new(source(n))).collect();
+        let peer = PeerId(viewer as u64);
+        for slot in 0..video.len() {
+            world.all(|| Command::SetView { peer, slot, max_height: 720 });
+        }
+        Stage { world, cameras, viewer, screens, sounds: 0, written: 0 }
+    }
+
+    /// Plays for a while; layers answer keyframe requests with their next picture.
+    fn play(&mut self, seconds: u64) {
+        for picture in 0..seconds * 1_000 / PICTURE_MS {
+            if picture % 25 == 0 {
+                self.check();
+            }
+            for camera in &mut self.cameras {
+                let client = camera.client;
+                let asked: Vec<_> = self.world.clients[client].control.drain(..).collect();
+                let wants = |layer: usize| {
+                    asked.iter().any(|one| {
+                        matches!(one, Control::Pli { media_ssrc } if *media_ssrc == Camera::ssrc(layer))
+                    })
+                };
+                let shot = |layer| Shot { keyframe: camera.pictures == 0 || wants(layer), ..Shot::default() };
+                let shots = [0, 1, 2].map(shot);
+                if camera.pictures % 25 == 3 {
+                    camera.report(&mut self.world);
+                }
+                camera.shoot(&mut self.world, shots);
+            }
+            for half in 0..2 {
+                let at = self.world.now.plus(Duration::from_millis(half * 20));
+                self.world.write(Frame { codec: Codec::Opus, data: vec![1; 100], at, keyframe: true });
+                self.written += 1;
+            }
+            self.world.run_ms(PICTURE_MS);
+            self.look();
+        }
+    }
+
+    fn check(&mut self) {
+        for client in 0..self.world.clients.len() {
+            let check = self.world.clients[client].check();
+            self.world.send(client, check);
+        }
+    }
+
+    fn look(&mut self) {
+        let sound = World::ssrc(self.viewer, MediaKind::Audio, 0);
+        for packet in std::mem::take(&mut self.world.clients[self.viewer].media) {
+            self.sounds += usize::from(packet.header.ssrc == sound);
+            self.screens.iter_mut().for_each(|screen| screen.take(&packet));
+        }
+        for (slot, screen) in self.screens.iter_mut().enumerate() {
+            if screen.look(self.world.now) {
+                let ssrc = World::ssrc(self.viewer, MediaKind::Video, slot as u32);
+                let pli = self.world.clients[self.viewer].rtcp(&Compound::new().pli(1, ssrc));
+                self.world.send(self.viewer, pli);
+            }
+        }
+    }
+
+    fn narrow(&mut self, bps: u64) {
+        self.world.ways.get_mut(&self.viewer).unwrap().bps = bps;
+    }
+
+    fn dropped(&self) -> u64 {
+        self.world.ways[&self.viewer].dropped
+    }
+
+    fn stats(&self) -> PeerStats {
+        let peers = self.world.shards[0].stats().peers;
+        peers.into_iter().find(|peer| peer.peer == self.viewer as u64).unwrap()
+    }
+
+    fn heights(&self) -> Vec<u16> {
+        self.screens.iter().map(Screen::height).collect()
+    }
+
+    fn is_smooth(&self, from: Time) {
+        for screen in &self.screens {
+            let freeze = screen.freeze(from, self.world.now);
+            assert!(freeze <= Duration::from_secs(1), "{freeze:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wide_way_is_found_out_within_a_second_and_then_left_alone() {
+    for seed in SEEDS {
+        println!("seed {seed}");
+        let mut stage = Stage::new(2, Way::new(20_000_000, seed));
+        let begun = stage.world.now;
+        stage.play(10);
+        assert_eq!(stage.heights(), [720, 720]);
+        for screen in &stage.screens {
+            let took = screen.settled().since(begun);
+            assert!(took < Duration::from_millis(1_500), "{took:?}");
+        }
+        let probed = stage.stats().counters.probed;
+        stage.play(10);
+        assert_eq!(stage.stats().counters.probed, probed, "a viewer who has everything is not probed");
+        assert_eq!(stage.stats().estimate_origin, Some("transport"));
+    }
+}
+
+#[test]
+fn from_four_megabits_to_half_a_megabit_and_back() {
+    for seed in SEEDS {
+        println!("seed {seed}");
+        let mut stage = Stage::new(2, Way::new(4_000_000, seed));
+        stage.play(15);
+        let (wide, narrowed) = (stage.heights(), stage.world.now);
+        assert_eq!(wide, [720, 360]);
+        stage.narrow(500_000);
+        stage.play(5);
+        assert_eq!(stage.heights(), [180, 180]);
+        let dropped = stage.dropped();
+        for _ in 0..25 {
+            stage.play(1);
+            let estimate = stage.stats().estimate_bps.unwrap();
+            assert!((200_000..700_000).contains(&estimate), "{estimate}");
+        }
+        assert!(stage.dropped() - dropped < 10, "{} of 25 s", stage.dropped() - dropped);
+        stage.is_smooth(narrowed);
+        let widened = stage.world.now;
+        stage.narrow(4_000_000);
+        stage.play(15);
+        assert_eq!(stage.heights(), wide);
+        stage.is_smooth(widened);
+        assert!(stage.sounds * 100 > stage.written * 99, "{} of {}", stage.sounds, stage.written);
+    }
+}
+
+#[test]
+fn a_way_that_is_narrow_from_the_start_gets_what_it_carries() {
+    for seed in SEEDS {
+        println!("seed {seed}");
+        let mut stage = Stage::new(2, Way::new(1_200_000, seed));
+        stage.play(5);
+        let begun = stage.world.now;
+        stage.play(40);
+        stage.is_smooth(begun);
+        assert_eq!(stage.heights(), [360, 180]);
+        let Counters { packets_out, probed, .. } = stage.stats().counters;
+        assert!(probed * 20 < packets_out, "{probed} of {packets_out} packets tried the way");
+    }
+}
+
+#[test]
+fn a_way_that_shakes_is_not_taken_for_a_narrow_one() {
+    for seed in SEEDS {
+        println!("seed {seed}");
+        let jitter = Duration::from_millis(25);
+        let mut way = Way::new(8_000_000, seed);
+        (way.jitter, way.loss_percent) = (jitter, 1);
+        let mut stage = Stage::new(2, way);
+        stage.play(10);
+        let mut high = 0;
+        for _ in 0..50 {
+            stage.play(1);
+            high += usize::from(stage.heights() == [720, 720]);
+        }
+        assert!(high > 45, "{high} of 50");
+    }
+}
+
+#[test]
+fn a_way_that_loses_much_gets_little_and_repairs_stay_a_share_of_it() {
+    for (seed, loss_percent) in [(1, 15), (7, 20), (42, 30)] {
+        println!("seed {seed}, {loss_percent} % lost");
+        let mut way = Way::new(8_000_000, seed);
+        way.loss_percent = loss_percent;
+        let mut stage = Stage::new(2, way);
+        stage.play(40);
+        assert_eq!(stage.heights(), [180, 180]);
+        let before = stage.stats().counters;
+        (stage.sounds, stage.written) = (0, 0);
+        stage.play(20);
+        let after = stage.stats().counters;
+        let (sent, again) =
+            (after.packets_out - before.packets_out, after.retransmitted - before.retransmitted);
+        assert!(again * 2 < sent, "{again} of {sent}");
+        let sounds = stage.sounds as u64 * 100 / stage.written as u64;
+        assert!(sounds + loss_percent > 95, "sound suffers no more than anything: {sounds} %");
+    }
+}
