@@ -64,8 +64,11 @@ impl IceLite {
         }
     }
 
-    /// Takes new names and passwords. Returns a name that serves no more.
+    /// Takes new names and passwords; the same again change nothing. Returns a name that serves no more.
     pub fn restart(&mut self, credentials: Credentials) -> Option<String> {
+        if credentials.local_ufrag == self.credentials.local_ufrag {
+            return None;
+        }
         let before = std::mem::replace(&mut self.credentials, credentials);
         self.earlier.replace(before).map(|forgotten| forgotten.local_ufrag)
     }
@@ -210,6 +213,14 @@ mod tests {
         assert_eq!(agent.selected(), Some("10.0.0.2:2".parse().unwrap()));
         let raw = stun::request(&[0; 12], "here:there", "secret", true);
         assert!(!agent.is_authentic(&Request::read(&raw).unwrap()), "the old names are gone");
+    }
+
+    #[test]
+    fn a_restart_that_is_told_twice_is_one() {
+        let mut agent = agent();
+        agent.restart(credentials("anew", "word", "they"));
+        assert_eq!(agent.restart(credentials("anew", "word", "they")), None);
+        assert_eq!(agent.local_ufrags().collect::<Vec<_>>(), ["anew", "here"]);
     }
 
     #[test]
