@@ -38,7 +38,11 @@ pub(crate) fn steer(peer: &mut Peer, room: &Room, now: Time) {
         .collect();
     let (bytes, congestion) = (peer.counters.bytes_out, &mut peer.congestion);
     let choices = peer.steering.steer(now, bytes, sound_bps, congestion, &wishes);
+    let is_broken = peer.steering.is_broken();
     for (slot, choice) in slots.into_iter().zip(choices) {
+        if is_broken && slot.chosen() != choice {
+            slot.interrupt();
+        }
         slot.choose(choice);
     }
 }

@@ -95,7 +95,7 @@ impl FanOut {
 
 /// What tops a packet up to the length of its frame's longest: segmentation cuts a batch into equal pieces, and only the
 /// last may be shorter. Encoders cut a frame into pieces that differ by a byte; more is not worth the bytes.
-fn padding(length: usize, longest: usize, is_last: bool) -> &'static [u8] {
+pub(crate) fn padding(length: usize, longest: usize, is_last: bool) -> &'static [u8] {
     if !is_last && length + 1 == longest { &[1] } else { &[] }
 }
 
@@ -320,9 +320,10 @@ impl Shard {
             peer.slots.iter_mut().for_each(crate::slot::Slot::interrupt);
             return;
         }
-        let id = peer.id;
+        let (id, round_trip) = (peer.id, peer.round_trip.unwrap_or_default());
         let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else { return };
         for slot in slots {
+            slot.repair_pending(round_trip, |track| room.tracks.get(&track), &mut link);
             match room.carried(slot.kind, slot.index, id) {
                 Some(track) => slot.catch_up(track, &mut link),
                 None if slot.wake() <= now => slot.interrupt(),

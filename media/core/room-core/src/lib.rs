@@ -32,6 +32,7 @@ mod mapping;
 pub mod message;
 pub mod meter;
 mod numbers;
+mod pace;
 pub mod packet;
 pub mod packetise;
 pub mod params;

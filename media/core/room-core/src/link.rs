@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::congestion::Congestion;
+use crate::pace::Pace;
 use crate::rtcp::Compound;
 use crate::srtp::Outbound;
 use crate::stats::Counters;
@@ -19,6 +20,7 @@ pub struct Link<'a> {
     pub transmit: &'a mut Transmit,
     pub counters: &'a mut Counters,
     pub congestion: &'a mut Congestion,
+    pub pace: &'a mut Pace,
     /// The absolute send time of this batch.
     pub send_time: [u8; 3],
 }

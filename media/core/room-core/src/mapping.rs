@@ -108,6 +108,11 @@ impl Mapping {
         }
     }
 
+    /// Nothing newer of the encoding was sent.
+    pub(crate) fn is_newest(&self, packet: &Packet) -> bool {
+        self.numbers.is_newest(packet.sequence)
+    }
+
     pub(crate) fn is_of(&self, packet: &Packet) -> bool {
         self.track == packet.track && self.encoding == packet.encoding
     }

@@ -19,6 +19,7 @@ use crate::ice::{Check, Credentials, IceLite};
 use crate::ids::{PeerId, RoomId, TrackId};
 use crate::limits::{Bucket, FEEDBACK_PER_SECOND, INGRESS_BYTES_PER_SECOND, STREAMS_PER_PEER};
 use crate::link::Link;
+use crate::pace::Pace;
 use crate::packet::Packet;
 use crate::params::{PeerParams, TRANSPORT_SEQUENCE};
 use crate::publication::{Publication, Role};
@@ -102,6 +103,7 @@ pub struct Peer {
     pub round_trip: Option<Duration>,
     pub(crate) lost_out: HashMap<u32, i32>,
     pub congestion: Congestion,
+    pace: Pace,
     pub steering: Steering,
     pub counters: Counters,
     /// When the shard will ring.
@@ -149,6 +151,7 @@ impl Peer {
             round_trip: None,
             lost_out: HashMap::new(),
             congestion: if tells { Congestion::with_feedback(now) } else { Congestion::default() },
+            pace: Pace::default(),
             steering: Steering::default(),
             counters: Counters::default(),
             alarm: Time::FAR,
@@ -181,8 +184,8 @@ impl Peer {
         let to = self.ice.selected()?;
         let srtp = &mut self.session.as_mut()?.outbound;
         let send_time = absolute_send_time(anchor.ntp(now));
-        let (counters, congestion) = (&mut self.counters, &mut self.congestion);
-        let link = Link { now, anchor, to, srtp, transmit, counters, congestion, send_time };
+        let (counters, congestion, pace) = (&mut self.counters, &mut self.congestion, &mut self.pace);
+        let link = Link { now, anchor, to, srtp, transmit, counters, congestion, pace, send_time };
         Some((link, &mut self.slots))
     }
 

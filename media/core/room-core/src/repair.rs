@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::limits::{Bucket, RETRANSMIT_BURST, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
+use crate::limits::{Bucket, PENDING_NACKS, RETRANSMIT_BURST, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
 use crate::link::Link;
 use crate::mapping::Mapping;
 use crate::numbers::Number;
+use crate::pace::SPACING;
 use crate::packet::Packet;
 use crate::rtp::HeaderWriter;
 use crate::time::Time;
@@ -33,6 +34,9 @@ pub(crate) struct Repair {
     budget: Bucket,
     /// What was sent again lately, so that one request is answered once a round trip.
     recent: VecDeque<(u64, Time)>,
+    /// What was asked for and has to wait for its turn.
+    pending: VecDeque<u16>,
+    pending_at: Time,
 }
 
 impl Repair {
@@ -42,12 +46,42 @@ impl Repair {
             descriptor_id,
             budget: Bucket::new(1_000.0, RETRANSMIT_BURST_BYTES, now),
             recent: VecDeque::new(),
+            pending: VecDeque::new(),
+            pending_at: now,
         }
     }
 
     /// Every byte sent earns a share of a byte to be sent again.
     pub(crate) fn earned(&mut self, bytes: usize) {
         self.budget.earn(bytes as f64 * RETRANSMIT_SHARE);
+    }
+
+    /// The viewer asks for packets.
+    pub(crate) fn ask(&mut self, lost: &[u16]) {
+        for sequence in lost {
+            if self.pending.len() < PENDING_NACKS && !self.pending.contains(sequence) {
+                self.pending.push_back(*sequence);
+            }
+        }
+    }
+
+    /// Nothing that was asked for is sent any more.
+    pub(crate) fn forget(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The next that may leave now.
+    pub(crate) fn next_pending(&mut self, link: &Link<'_>) -> Option<u16> {
+        if link.pace.may(link.now) {
+            return self.pending.pop_front();
+        }
+        self.pending_at = link.now.plus(SPACING);
+        None
+    }
+
+    #[must_use]
+    pub(crate) fn wake(&self) -> Time {
+        if self.pending.is_empty() { Time::FAR } else { self.pending_at }
     }
 
     fn is_recent(&self, now: Time, sequence: u64, round_trip: Duration) -> bool {
@@ -127,6 +161,7 @@ impl Repair {
             return 0;
         }
         self.next_sequence += 1;
+        link.pace.left(link.now);
         if stream.transport_id.is_some() {
             link.left(length);
         }

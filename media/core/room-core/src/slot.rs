@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   EMPTY ── a track that a decoder may join here ──► FLOWING ◄─── caught up ──┐
-//!     ▲                                                │ │ injected: joined in mid-group
+//!     ▲                                                │ │ injected: joined in mid-group,
+//!     │                                                │ │ or more at once than may leave
 //!     │ another track: waits for its start             │ └──► CATCHING UP ─────┘
 //!   SKIPPING (waits for the next start) ◄── too late ──┘
 //! ```
@@ -10,6 +11,7 @@
 //! Invariant: towards the viewer sequence numbers, timestamps and picture ids go on without a step when the
 //! track, or the layer, changes, and no sequence number is sent twice (a nonce must never meet two contents).
 
+mod catching_up;
 mod repeating;
 mod selection;
 
@@ -32,13 +34,9 @@ use crate::sent::Sent;
 use crate::time::Time;
 use crate::track::Track;
 
+use catching_up::CatchUp;
+
 const REPORT_EVERY: Duration = Duration::from_millis(1_500);
-/// A viewer who catches up gets this many packets at a time.
-const BURST: u64 = 10;
-const SPACING: Duration = Duration::from_millis(5);
-/// A viewer's first group waits this long: Firefox drops what comes in the first milliseconds after the handshake,
-/// and with a piece of the keyframe the whole group.
-const SETTLE: Duration = Duration::from_millis(40);
 /// Packets of a slot that name its m-line, for receivers that do not know the source yet.
 const NAMED_PACKETS: u32 = 64;
 
@@ -81,12 +79,6 @@ pub struct Slot {
     asked: Option<Time>,
     restarts: Restarts,
     repair: Repair,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct CatchUp {
-    cursor: u64,
-    at: Time,
 }
 
 impl Slot {
@@ -135,6 +127,7 @@ impl Slot {
     /// What comes next joins anew; what was sent can still be asked for.
     pub fn interrupt(&mut self) {
         self.catching_up = None;
+        self.repair.forget();
         self.asked = None;
         if let Some(mapping) = self.current.take() {
             self.previous = Some(mapping);
@@ -146,7 +139,7 @@ impl Slot {
     pub fn skip(&mut self, now: Time, track: &Track, encoding: u32, began: bool) {
         let carries =
             self.current.as_ref().is_some_and(|one| (one.track, one.encoding) == (track.id, encoding));
-        if !carries || self.catching_up.is_some() {
+        if !carries || self.catching_up.is_some() && track.is_injected() {
             return;
         }
         self.interrupt();
@@ -159,7 +152,7 @@ impl Slot {
 
     #[must_use]
     pub fn wake(&self) -> Time {
-        self.catching_up.map_or(Time::FAR, |catch_up| catch_up.at)
+        self.catching_up.map_or(Time::FAR, |catch_up| catch_up.at).min(self.repair.wake())
     }
 
     /// Joins `track` if it does not carry it yet.
@@ -189,20 +182,6 @@ impl Slot {
         Need::Nothing
     }
 
-    /// Begins at the current group of pictures; `catch_up` sends it.
-    fn start_group(&mut self, now: Time, track: &Track) {
-        let Some(encoding) = self.wanted(track) else { return };
-        let group = encoding.history.group();
-        let first = group.and_then(|group| encoding.history.get(group));
-        if let (Some(first), Some(edge)) = (first, encoding.history.last())
-            && self.map(now, first, Edge::injected(edge, now), track)
-        {
-            self.restarts.note(now);
-            let at = if self.sent.at.is_none() { now.plus(SETTLE) } else { now };
-            self.catching_up = Some(CatchUp { cursor: first.sequence, at });
-        }
-    }
-
     fn map(&mut self, now: Time, first: &Packet, edge: Edge, track: &Track) -> bool {
         let Some(codec) = self.params.codecs.iter().find(|codec| codec.name == first.codec) else {
             return false;
@@ -228,7 +207,7 @@ impl Slot {
             return Need::Nothing;
         }
         if self.current.as_ref().is_some_and(|mapping| mapping.is_of(packet)) {
-            if self.catching_up.is_none() {
+            if !self.waits(packet, link) {
                 self.forward(packet, padding, link);
             }
             return Need::Nothing;
@@ -243,8 +222,8 @@ impl Slot {
         let settling =
             self.catching_up.is_some_and(|catch_up| catch_up.at > link.now) && self.sent.at.is_none();
         if packet.starts && !settling {
-            self.catching_up = None;
-            if self.map(link.now, packet, Edge::live(packet), track) {
+            self.finish_picture(track, link);
+            if self.map(link.now, packet, Edge::live(packet), track) && !self.waits(packet, link) {
                 self.forward(packet, padding, link);
             }
             return Need::Nothing;
@@ -263,38 +242,6 @@ impl Slot {
         if let Some(number) = number {
             self.send((Of::Current, number), packet, padding, link);
         }
-    }
-
-    /// Sends the next packets of the group that the slot joined in its middle.
-    pub fn catch_up(&mut self, track: &Track, link: &mut Link<'_>) {
-        let Some(CatchUp { mut cursor, at }) = self.catching_up else { return };
-        if link.now < at {
-            return;
-        }
-        let Some(encoding) = self.current.as_ref().and_then(|mapping| track.encoding(mapping.encoding))
-        else {
-            self.catching_up = None;
-            return;
-        };
-        let history = &encoding.history;
-        // A newer group has begun meanwhile: nothing before it is worth sending.
-        if let Some(first) =
-            history.group().filter(|group| *group > cursor).and_then(|group| history.get(group))
-        {
-            cursor = first.sequence;
-            let edge = history.last().unwrap_or(first);
-            self.map(link.now, first, Edge::injected(edge, link.now), track);
-        }
-        let end = history.end().min(cursor + BURST);
-        let mut burst = (cursor..end).filter_map(|sequence| history.get(sequence));
-        for packet in burst.clone() {
-            self.forward(packet, &[], link);
-        }
-        if let Some(last) = burst.next_back() {
-            self.report_due(last, link);
-        }
-        let at = link.now.plus(SPACING);
-        self.catching_up = (end < history.end()).then_some(CatchUp { cursor: end, at });
     }
 
     /// Encrypts the packet straight into the arena; `padding` is as RFC 3550 section 5.1 has it.
@@ -344,6 +291,9 @@ impl Slot {
         if !sealed {
             link.transmit.unclaim();
             return;
+        }
+        if self.kind == MediaKind::Video {
+            link.pace.left(link.now);
         }
         if self.transport_id.is_some() {
             link.left(length);

@@ -168,7 +168,8 @@ fn what_lies_behind_a_frame_that_was_begun_is_given_up_when_that_is_done() {
         assert!(n > 0 || world.shards[0].produce(now), "the first frame is begun, not done");
     }
     world.starved = false;
-    world.run_ms(50);
+    // Ten packets in five milliseconds.
+    world.run_ms(100);
     for viewer in viewers {
         let got = of(&world, viewer, MediaKind::Video, 1);
         assert!(got.len() <= 5 * 27, "the first, and those of half a second: {}", got.len());

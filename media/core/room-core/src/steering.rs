@@ -25,6 +25,7 @@ pub struct Steering {
     measured: Option<(Time, u64)>,
     sent_bps: u64,
     fall: Option<Fall>,
+    broken: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +73,15 @@ impl Steering {
         if fell {
             self.fell(now);
         }
+        self.broken = fell && estimate < self.sent_bps / 2;
         chosen
+    }
+
+    /// The way carries so little of what is sent that nothing of a higher layer gets through whole: it is no use to go
+    /// on with it until a lower one starts.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     fn measure(&mut self, now: Time, bytes_sent: u64) {

@@ -9,13 +9,13 @@ use crate::numbers::Number;
 use crate::packet::Packet;
 use crate::params::SlotParams;
 use crate::repair::Stream;
+use crate::replay::extend;
 use crate::track::Track;
 
 use super::Slot;
 
-/// How far back packets are taken from to fill a probe, and how many of it may leave at a time.
+/// How far back packets are taken from to fill a probe.
 const PROBE_FROM: u64 = 32;
-const BURST: usize = 10;
 
 impl Slot {
     /// Sends `lost` again, each on the retransmission stream, within the viewer's budget.
@@ -26,12 +26,26 @@ impl Slot {
         tracks: impl Fn(TrackId) -> Option<&'t Track>,
         link: &mut Link<'_>,
     ) {
+        if self.params.rtx_ssrc.is_none() {
+            return;
+        }
+        self.repair.ask(lost);
+        self.repair_pending(round_trip, tracks, link);
+    }
+
+    /// Sends what was asked for and had to wait, as much as may leave now.
+    pub fn repair_pending<'t>(
+        &mut self,
+        round_trip: Duration,
+        tracks: impl Fn(TrackId) -> Option<&'t Track>,
+        link: &mut Link<'_>,
+    ) {
         let Some(stream) = stream(&self.params, self.mid_id, self.transport_id) else { return };
         // What came before a switch is seen no more once that has come: a full way is for what is seen next.
         let previous = if link.congestion.is_full(link.now) { &None } else { &self.previous };
         let known = Known { mappings: [&self.current, previous], end: self.sent.next_sequence };
-        for sequence in lost {
-            let sequence = crate::replay::extend(known.end - 1, *sequence);
+        while let Some(sequence) = self.repair.next_pending(link) {
+            let sequence = extend(known.end - 1, sequence);
             if let Some((packet, number, mapping)) = known.find(sequence, &tracks) {
                 self.repair.again(stream, number, packet, mapping, round_trip, link);
             }
@@ -55,10 +69,7 @@ impl Slot {
         let Some(largest) = packets.max_by_key(|(packet, ..)| packet.payload.len()) else { return 0 };
         let (packet, number, mapping) = largest;
         let mut sent = 0;
-        for _ in 0..BURST {
-            if sent >= bytes {
-                break;
-            }
+        while sent < bytes && link.pace.may(link.now) {
             let length = self.repair.probe(stream, number, packet, mapping, link);
             if length == 0 {
                 break;
