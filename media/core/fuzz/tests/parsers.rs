@@ -9,12 +9,14 @@ use room_core::codec::vp8::Descriptor;
 use room_core::codec::{Codec, h264, vp9};
 use room_core::demux;
 use room_core::dependency;
+use room_core::limits::DATAGRAM_BYTES;
 use room_core::packet::Picture;
 use room_core::packetise::{MAX_PAYLOAD, Packetiser};
 use room_core::rtcp::{self, Compound, ReportBlock, SenderInfo};
 use room_core::rtp::{self, HeaderWriter};
 use room_core::sps;
 use room_core::stun::{self, Request};
+use room_core::tcp;
 use room_core::time::Time;
 use room_core::transport_feedback::{MOST_PACKETS, TransportFeedback};
 use room_fuzz::fuzz;
@@ -30,6 +32,28 @@ fn stun_requests() {
                 assert!(!request.verified("the password") || raw == good[0], "forged: {raw:?}");
             }
         }
+    });
+}
+
+#[test]
+fn frames_of_tcp_connections() {
+    fuzz("tcp", |chance| {
+        let frames: Vec<Vec<u8>> = (0..9).map(|_| tcp::framed(&chance.bytes(200)).into_vec()).collect();
+        let bytes = chance.mutated(&[frames.concat()]);
+        let read = |cuts: &mut dyn FnMut() -> usize| {
+            let (mut reader, mut taken, mut rest) = (tcp::Reader::default(), Vec::new(), &bytes[..]);
+            let mut outcome = Ok(());
+            while !rest.is_empty() && outcome.is_ok() {
+                let (piece, behind) = rest.split_at(cuts().clamp(1, rest.len()));
+                outcome = reader.read(piece, |datagram| taken.push(datagram.to_vec()));
+                rest = behind;
+            }
+            (taken, outcome)
+        };
+        let whole = read(&mut || usize::MAX);
+        assert_eq!(read(&mut || chance.below(40)), whole, "however it is cut");
+        assert!(whole.0.iter().all(|datagram| (1..=DATAGRAM_BYTES).contains(&datagram.len())));
+        assert!(whole.0.iter().map(|datagram| datagram.len() + 2).sum::<usize>() <= bytes.len());
     });
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn message(shard: &mut Shard, now: Time, message: Message) {
         Message::LayersWatched { publisher, track, shard: other, layers } => {
             shard.layers_watched(now, publisher, track, other, layers);
         }
+        Message::Ended { address } => shard.lose_address(address),
         Message::Command(command) => shard.command(now, command),
         Message::RoomFailed { room } => shard.close_room(room),
         Message::Datagram { .. } | Message::Moved { .. } => {}

@@ -9,14 +9,19 @@
 //!   restart: new names and passwords; the first check by them ends the old ones and moves to where it came from
 //! ```
 //!
-//! Invariant: only an address that passed an authenticated check is spoken to.
+//! Invariant: only an address that passed an authenticated check is spoken to. A TCP connection (RFC 6544) is spoken
+//! to only while no UDP works, whatever a peer that nominates everything (RFC 5245 section 8.1.1.2) says last.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::limits::ADDRESSES_PER_PEER;
 use crate::stun::Request;
+use crate::tcp;
 use crate::time::Time;
+
+/// How long an address of UDP counts as working after a check: peers check the one that they use more often.
+const UDP_LASTS: Duration = Duration::from_secs(8);
 
 /// The local half of an ICE exchange and the name of the remote one.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ pub struct IceLite {
     selected: Option<SocketAddr>,
     nominated: bool,
     heard: Option<Time>,
+    /// The last check from the selected address.
+    selected_heard: Option<Time>,
 }
 
 /// What an authentic check changed.
@@ -61,6 +68,7 @@ impl IceLite {
             selected: None,
             nominated: false,
             heard: None,
+            selected_heard: None,
         }
     }
 
@@ -124,6 +132,7 @@ impl IceLite {
         {
             check.forgotten = Some(earlier.local_ufrag);
             self.nominated = false;
+            self.selected_heard = None;
         }
         if !self.is_validated(from) {
             check.new_address = true;
@@ -131,11 +140,30 @@ impl IceLite {
             self.validated.push(from);
         }
         // Until the first nomination the newest address serves, so that DTLS need not wait for it.
-        if request.use_candidate || !self.nominated {
+        if (request.use_candidate || !self.nominated) && !self.is_second_choice(now, from) {
             self.selected = Some(from);
             self.nominated |= request.use_candidate;
         }
+        if self.selected == Some(from) {
+            self.selected_heard = Some(now);
+        }
         check
+    }
+
+    /// Whether `from` is a connection, and UDP works.
+    fn is_second_choice(&self, now: Time, from: SocketAddr) -> bool {
+        tcp::connection(from).is_some()
+            && self.selected.is_some_and(|selected| tcp::connection(selected).is_none())
+            && self.selected_heard.is_some_and(|heard| now.since(heard) < UDP_LASTS)
+    }
+
+    /// An address is there no more. If it was the selected one, the next check from wherever selects another.
+    pub fn forget(&mut self, address: SocketAddr) {
+        self.validated.retain(|other| *other != address);
+        if self.selected == Some(address) {
+            self.selected = None;
+            self.nominated = false;
+        }
     }
 
     fn make_room(&mut self) -> Option<SocketAddr> {
@@ -171,10 +199,43 @@ mod tests {
     }
 
     fn check(agent: &mut IceLite, from: &str, nominate: bool) -> Check {
+        check_at(agent, 0, from.parse().unwrap(), nominate)
+    }
+
+    fn check_at(agent: &mut IceLite, at_s: u64, from: SocketAddr, nominate: bool) -> Check {
         let raw = stun::request(&[0; 12], "here:there", "secret", nominate);
         let request = Request::read(&raw).unwrap();
         assert!(agent.is_authentic(&request));
-        agent.checked(Time::from_nanos(0), from.parse().unwrap(), &request)
+        agent.checked(Time::from_nanos(at_s * 1_000_000_000), from, &request)
+    }
+
+    fn over_tcp(number: u32) -> SocketAddr {
+        tcp::address("10.0.0.1:1000".parse().unwrap(), number.try_into().unwrap())
+    }
+
+    #[test]
+    fn a_connection_serves_at_once_but_not_while_udp_works() {
+        let (mut agent, udp) = (agent(), "10.0.0.1:1000".parse().unwrap());
+        check_at(&mut agent, 0, over_tcp(1), true);
+        assert_eq!(agent.selected(), Some(over_tcp(1)));
+        check_at(&mut agent, 1, udp, true);
+        assert_eq!(agent.selected(), Some(udp));
+        check_at(&mut agent, 2, over_tcp(1), true);
+        assert_eq!(agent.selected(), Some(udp), "who nominates everything gets the better");
+        check_at(&mut agent, 10, over_tcp(1), true);
+        assert_eq!(agent.selected(), Some(over_tcp(1)), "nothing came over UDP for a while");
+    }
+
+    #[test]
+    fn a_connection_that_ended_is_spoken_to_no_more_and_any_check_brings_the_next() {
+        let mut agent = agent();
+        check_at(&mut agent, 0, over_tcp(1), true);
+        agent.forget(over_tcp(1));
+        assert_eq!((agent.selected(), agent.addresses().len()), (None, 0));
+        check_at(&mut agent, 1, over_tcp(2), false);
+        assert_eq!(agent.selected(), Some(over_tcp(2)));
+        agent.forget(over_tcp(1));
+        assert_eq!(agent.selected(), Some(over_tcp(2)), "another one's end changes nothing");
     }
 
     #[test]

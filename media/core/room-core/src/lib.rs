@@ -64,6 +64,7 @@ pub mod srtp;
 pub mod stats;
 pub mod steering;
 pub mod stun;
+pub mod tcp;
 mod throughput;
 pub mod time;
 pub mod track;

@@ -131,6 +131,10 @@ pub enum Message {
         from: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// A TCP connection has ended.
+    Ended {
+        address: SocketAddr,
+    },
     Command(Command),
     RoomFailed {
         room: RoomId,

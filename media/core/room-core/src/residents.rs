@@ -25,6 +25,15 @@ impl Shard {
         }
     }
 
+    /// Nothing can be sent to `address` any more; whose it was goes on over another, or loses consent.
+    pub(crate) fn lose_address(&mut self, address: SocketAddr) {
+        let Some(place) = self.addresses.get(&address).copied() else { return };
+        self.forget_address(place, address);
+        if let Some(peer) = self.peers[place].as_mut() {
+            peer.ice.forget(address);
+        }
+    }
+
     /// The kernel brings this peer's datagrams to another shard: let it live there.
     pub(crate) fn give_away(
         &mut self,

@@ -290,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_over_tcp_is_told_its_real_address() {
+        let peer = "192.0.2.1:32853".parse().unwrap();
+        let marked = crate::tcp::address(peer, 9.try_into().unwrap());
+        assert_eq!(success(&[1; 12], marked, "secret"), success(&[1; 12], peer, "secret"));
+    }
+
+    #[test]
     fn what_the_client_writes_the_server_reads() {
         let raw = request(&[7; 12], "here:there", "secret", true);
         let request = Request::read(&raw).unwrap();
