@@ -2,7 +2,7 @@
 
 use room_core::params::PeerParams;
 
-use crate::engine::Refusal;
+use crate::refusal::Refusal;
 
 const MAX_SLOTS: usize = 16;
 const MAX_PUBLISHED: usize = 8;

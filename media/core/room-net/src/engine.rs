@@ -1,11 +1,9 @@
 //! The whole core as its owner sees it: rooms by name, commands in, events out.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,11 +21,12 @@ use serde::Deserialize;
 
 use crate::admission;
 use crate::clock;
-use crate::events::Events;
-use crate::inbox::{Inbox, Input};
-use crate::routes::Routes;
+use crate::directory::{RoomEntry, Shared};
+use crate::inbox::Input;
+use crate::refusal::{NotStarted, Refusal, Transport};
 use crate::send::Segmentation;
 use crate::socket::Socket;
+use crate::tcp::Door;
 use crate::worker::Worker;
 
 const MAX_SHARDS: usize = 64;
@@ -38,6 +37,9 @@ pub struct Config {
     /// 0: any free port.
     #[serde(default)]
     pub udp_port: u16,
+    /// For those whose network carries no UDP; 0: any free port, absent: none.
+    #[serde(default)]
+    pub tcp_port: Option<u16>,
     /// 0: one a core.
     #[serde(default)]
     pub shards: usize,
@@ -52,93 +54,17 @@ const fn yes() -> bool {
     true
 }
 
-/// Why something was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    NoRoom,
-    RoomFull,
-    TooManyRooms,
-    /// The parameters make no sense, or ask for too much.
-    BadParameters,
-    Stopped,
-}
-
-impl Refusal {
-    /// The stable code of the refusal.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Refusal::NoRoom => "no_room",
-            Refusal::RoomFull => "room_full",
-            Refusal::TooManyRooms => "too_many_rooms",
-            Refusal::BadParameters => "bad_parameters",
-            Refusal::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-/// What the threads share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) inboxes: Vec<Inbox>,
-    pub(crate) routes: Routes,
-    pub(crate) events: Events,
-    directory: Mutex<Directory>,
-}
-
-#[derive(Debug, Default)]
-struct Directory {
-    rooms: HashMap<Arc<str>, RoomEntry>,
-    peers: HashMap<PeerId, Arc<str>>,
-    /// The shard of each source, and its room.
-    sources: HashMap<SourceId, (ShardIndex, RoomId)>,
-}
-
-#[derive(Debug)]
-struct RoomEntry {
-    id: RoomId,
-    peers: usize,
-}
-
-impl Shared {
-    fn directory(&self) -> MutexGuard<'_, Directory> {
-        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps the directory true; returns the event as it is to be told.
-    pub(crate) fn note(&self, event: Event) -> Option<Event> {
-        let mut directory = self.directory();
-        match event {
-            Event::PeerGone { peer, reason, .. } => {
-                let room = directory.peers.remove(&peer)?;
-                if let Some(entry) = directory.rooms.get_mut(&room) {
-                    entry.peers = entry.peers.saturating_sub(1);
-                }
-                Some(Event::PeerGone { peer, room, reason })
-            }
-            Event::RoomFailed { room, report } => {
-                directory.rooms.remove(&room);
-                Some(Event::RoomFailed { room, report })
-            }
-            other => Some(other),
-        }
-    }
-}
-
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
     config: Config,
     udp_port: u16,
+    tcp_port: Option<u16>,
     fingerprint: String,
     next_id: AtomicU64,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The thread of TCP connections; ends after the others, whose goodbyes it lets out.
+    door: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -146,20 +72,18 @@ impl Engine {
     ///
     /// # Errors
     /// The system's, when the port is taken or a resource is not to be had.
-    pub fn start(config: Config) -> io::Result<Engine> {
+    pub fn start(config: Config) -> Result<Engine, NotStarted> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards }.min(MAX_SHARDS);
         let address = SocketAddr::new(config.bind_host, config.udp_port);
         let segmentation = if config.segmented_sends { Segmentation::ByKernel } else { Segmentation::None };
-        let (sockets, udp_port) = open_sockets(address, count, segmentation)?;
+        let (sockets, udp_port) =
+            open_sockets(address, count, segmentation).map_err(NotStarted::at(Transport::Udp))?;
         let identity = Identity::generate().map_err(io::Error::other)?;
         let fingerprint = identity.fingerprint();
-        let shared = Arc::new(Shared {
-            inboxes: (0..count).map(|_| Inbox::new()).collect::<io::Result<_>>()?,
-            routes: Routes::default(),
-            events: Events::new()?,
-            directory: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(count)?);
+        let door = config.tcp_port.map(|port| open_door(SocketAddr::new(config.bind_host, port), &shared));
+        let (tcp_port, door) = door.transpose().map_err(NotStarted::at(Transport::Tcp))?.unzip();
         let setup = Setup { identity, anchor: clock::anchor(), shards: count as ShardIndex };
         let mut threads = Vec::new();
         for (index, socket) in sockets.into_iter().enumerate() {
@@ -169,13 +93,20 @@ impl Engine {
             let thread = thread::Builder::new().name(format!("media-{index}"));
             threads.push(thread.spawn(move || worker.run())?);
         }
-        let (next_id, threads) = (AtomicU64::new(1), Mutex::new(threads));
-        Ok(Engine { shared, config, udp_port, fingerprint, next_id, threads })
+        let thread = thread::Builder::new().name("media-tcp".to_owned());
+        let door = door.map(|door| thread.spawn(move || door.run())).transpose()?;
+        let (next_id, threads, door) = (AtomicU64::new(1), Mutex::new(threads), Mutex::new(door));
+        Ok(Engine { shared, config, udp_port, tcp_port, fingerprint, next_id, threads, door })
     }
 
     #[must_use]
     pub fn udp_port(&self) -> u16 {
         self.udp_port
+    }
+
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        self.tcp_port
     }
 
     /// SHA-256 of the certificate, as `AA:BB:…`.
@@ -347,6 +278,11 @@ impl Engine {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(door) = door {
+            self.shared.close_door();
+            let _ = door.join();
+        }
     }
 
     fn id(&self) -> u64 {
@@ -381,6 +317,11 @@ impl Drop for Engine {
     }
 }
 
+fn open_door(address: SocketAddr, shared: &Arc<Shared>) -> io::Result<(u16, Door)> {
+    let door = Door::open(address, Arc::clone(shared))?;
+    Ok((door.local_port()?, door))
+}
+
 fn open_sockets(
     mut address: SocketAddr,
     count: usize,
@@ -397,3 +338,7 @@ fn open_sockets(
     }
     Ok((sockets, address.port()))
 }
+
+#[cfg(test)]
+#[path = "engine_tcp_tests.rs"]
+mod tcp_tests;

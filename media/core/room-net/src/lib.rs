@@ -6,14 +6,22 @@
 mod address;
 mod admission;
 mod clock;
+mod connection;
+mod directory;
 mod engine;
 mod events;
 mod inbox;
+mod incoming;
+mod outgoing;
+mod poll;
 mod receive;
+mod refusal;
 mod routes;
 mod send;
 mod socket;
+mod tcp;
 mod wake;
 mod worker;
 
-pub use engine::{Config, Engine, Refusal};
+pub use engine::{Config, Engine};
+pub use refusal::{NotStarted, Refusal, Transport};

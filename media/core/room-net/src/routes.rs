@@ -24,6 +24,11 @@ impl Routes {
         }
     }
 
+    /// The shard of the peer that checks ask for by this name.
+    pub(crate) fn of_ufrag(&self, ufrag: &str) -> Option<ShardIndex> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).ufrags.get(ufrag).copied()
+    }
+
     /// The shard to which a datagram belongs that `here` could not place.
     pub(crate) fn owner(&self, owner: &Owner, from: SocketAddr, here: ShardIndex) -> Option<ShardIndex> {
         if *owner == Owner::Settled {

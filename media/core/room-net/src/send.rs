@@ -8,6 +8,7 @@ use std::mem::{size_of, zeroed};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
+use room_core::tcp;
 use room_core::transmit::{Run, Transmit};
 
 use crate::address::Name;
@@ -38,8 +39,8 @@ pub(crate) struct Sender {
     parts: Vec<libc::iovec>,
     controls: Vec<Control>,
     headers: Vec<libc::mmsghdr>,
-    /// How many datagrams each message holds.
-    counts: Vec<usize>,
+    /// The first datagram of each message, and how many it holds.
+    held: Vec<(usize, usize)>,
 }
 
 // SAFETY: the pointers inside are written anew before each call, and lead nowhere between calls.
@@ -54,9 +55,9 @@ enum Outcome {
 
 impl Sender {
     pub(crate) fn new(segmentation: Segmentation) -> Sender {
-        let (names, parts, controls, headers, counts) =
+        let (names, parts, controls, headers, held) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Sender { segmentation, names, parts, controls, headers, counts }
+        Sender { segmentation, names, parts, controls, headers, held }
     }
 
     #[cfg(test)]
@@ -64,15 +65,15 @@ impl Sender {
         self.segmentation
     }
 
-    /// Sends everything. What the kernel does not take in time is dropped, as a network would.
+    /// Sends everything that goes over UDP. What the kernel does not take in time is dropped, as a network would.
     pub(crate) fn send(&mut self, socket: &UdpSocket, transmit: &Transmit) {
         let mut from = 0;
         loop {
             match self.segmentation {
-                Segmentation::ByKernel => self.lay_out(transmit.runs(from)),
-                Segmentation::None => self.lay_out(transmit.singles(from)),
+                Segmentation::ByKernel => self.lay_out(from, transmit.runs(from)),
+                Segmentation::None => self.lay_out(from, transmit.singles(from)),
             }
-            match self.send_all(socket, from) {
+            match self.send_all(socket) {
                 Outcome::Done => return,
                 Outcome::Refused(at) => {
                     self.segmentation = Segmentation::None;
@@ -82,19 +83,26 @@ impl Sender {
         }
     }
 
-    fn lay_out<'a>(&mut self, runs: impl Iterator<Item = Run<'a>>) {
+    /// `first` is the number of the first datagram of the runs.
+    fn lay_out<'a>(&mut self, first: usize, runs: impl Iterator<Item = Run<'a>>) {
         self.names.clear();
         self.parts.clear();
         self.controls.clear();
-        self.counts.clear();
+        self.held.clear();
+        let mut next = first;
         for run in runs {
+            let first = next;
+            next += run.count;
+            if tcp::connection(run.to).is_some() {
+                continue;
+            }
             self.names.push(Name::of(run.to));
             self.parts.push(libc::iovec {
                 iov_base: run.bytes.as_ptr().cast_mut().cast(),
                 iov_len: run.bytes.len(),
             });
             self.controls.push(segment_control(run.segment as u16));
-            self.counts.push(run.count);
+            self.held.push((first, run.count));
         }
         self.headers.clear();
         for (at, name) in self.names.iter_mut().enumerate() {
@@ -104,7 +112,7 @@ impl Sender {
             header.msg_hdr.msg_namelen = name.1;
             header.msg_hdr.msg_iov = &raw mut self.parts[at];
             header.msg_hdr.msg_iovlen = 1;
-            if self.counts[at] > 1 {
+            if self.held[at].1 > 1 {
                 header.msg_hdr.msg_control = (&raw mut self.controls[at]).cast();
                 header.msg_hdr.msg_controllen = size_of::<Control>();
             }
@@ -112,8 +120,7 @@ impl Sender {
         }
     }
 
-    /// `from` is the number of the first datagram that is laid out.
-    fn send_all(&mut self, socket: &UdpSocket, from: usize) -> Outcome {
+    fn send_all(&mut self, socket: &UdpSocket) -> Outcome {
         let (mut done, mut waited) = (0, false);
         while done < self.headers.len() {
             let rest = &mut self.headers[done..];
@@ -131,8 +138,8 @@ impl Sender {
                 io::ErrorKind::Interrupted => {}
                 io::ErrorKind::WouldBlock if !waited => waited = wait_for_room(socket),
                 io::ErrorKind::WouldBlock => return Outcome::Done,
-                _ if self.counts[done] > 1 && is_refusal(&error) => {
-                    return Outcome::Refused(from + self.counts[..done].iter().sum::<usize>());
+                _ if self.held[done].1 > 1 && is_refusal(&error) => {
+                    return Outcome::Refused(self.held[done].0);
                 }
                 // This one cannot be sent; those behind it may.
                 _ => done += 1,

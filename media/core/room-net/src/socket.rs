@@ -80,8 +80,8 @@ fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn set_option(
-    socket: &UdpSocket,
+pub(crate) fn set_option(
+    socket: &impl AsRawFd,
     level: libc::c_int,
     option: libc::c_int,
     value: libc::c_int,

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use room_core::ids::ShardIndex;
-use room_core::message::{Event, Message, Owner};
+use room_core::message::{Event, Message, Owner, Route};
 use room_core::shard::Shard;
 use room_core::time::Time;
 
 use crate::clock;
-use crate::engine::Shared;
+use crate::directory::Shared;
 use crate::inbox::Input;
 use crate::receive::BATCH;
 use crate::socket::Socket;
@@ -103,10 +103,12 @@ impl Worker {
     fn flush(&mut self) {
         if !self.shard.transmit.is_empty() {
             self.socket.send(&self.shard.transmit);
+            self.shared.connections.send(&self.shard.transmit);
             // When they really left, for whoever is told how they arrived.
             self.shard.transmit.left(clock::now());
         }
         if !self.shard.routes.is_empty() {
+            self.release();
             self.shared.routes.change(self.shard.routes.drain(..));
         }
         if !self.shard.outbox.is_empty() {
@@ -114,6 +116,15 @@ impl Worker {
         }
         for event in std::mem::take(&mut self.shard.events) {
             self.tell(event);
+        }
+    }
+
+    /// Connections that no peer has any more end, once what was said to them is written.
+    fn release(&self) {
+        for route in &self.shard.routes {
+            if let Route::NoAddress(address, _) = route {
+                self.shared.connections.release(*address);
+            }
         }
     }
 

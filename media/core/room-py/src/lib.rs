@@ -15,7 +15,7 @@ use room_core::room::Layout;
 use room_core::source::Frame;
 use room_core::stats::ShardStats;
 use room_core::time::Time;
-use room_net::{Config, Refusal};
+use room_net::{Config, NotStarted, Refusal, Transport};
 use serde::Serialize;
 
 /// The media core: sockets, threads, rooms. See `media.engine` for the face that people use.
@@ -34,18 +34,35 @@ fn refused(refusal: Refusal) -> PyErr {
     PyValueError::new_err(refusal.code())
 }
 
+/// As Python's own: the number, the words, and what it was about.
+fn not_started(failure: &NotStarted) -> PyErr {
+    let about = failure.port.map(|port| match port {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    });
+    match failure.error.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, failure.error.to_string(), about)),
+        None => PyOSError::new_err(failure.error.to_string()),
+    }
+}
+
 #[pymethods]
 impl Engine {
     #[new]
     fn new(config_json: &str) -> PyResult<Engine> {
         let config: Config =
             serde_json::from_str(config_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        room_net::Engine::start(config).map(Engine).map_err(|error| PyOSError::new_err(error.to_string()))
+        room_net::Engine::start(config).map(Engine).map_err(|failure| not_started(&failure))
     }
 
     #[getter]
     fn udp_port(&self) -> u16 {
         self.0.udp_port()
+    }
+
+    #[getter]
+    fn tcp_port(&self) -> Option<u16> {
+        self.0.tcp_port()
     }
 
     #[getter]
