@@ -97,12 +97,14 @@ class EngineRefused(Exception):
 class EngineConfig:
     """`advertise`: the IP addresses that browsers are told, `bind_host` if empty.
 
-    `udp_port` 0 takes any free port, `shards` 0 one a core; slots are the most that a peer may offer.
+    `udp_port` 0 takes any free port, `tcp_port` too; without one there is no ICE-TCP.  `shards` 0 is one
+    a core; slots are the most that a peer may offer.
     Without `segmented_sends` every datagram leaves by itself, as where the kernel cannot cut them.
     """
 
     bind_host: str = "127.0.0.1"
     udp_port: int = 0
+    tcp_port: int | None = None
     advertise: tuple[str, ...] = ()
     shards: int = 0
     max_peers_per_room: int = 1_000
@@ -225,12 +227,19 @@ class Engine:
         self._closed = False
         self.udp_port = core.udp_port
         addresses = config.advertise or (config.bind_host,)
+        self.tcp_port = core.tcp_port
         self._candidates = tuple(Candidate(address, self.udp_port) for address in addresses)
+        self._tcp_candidates = tuple(
+            Candidate(address, self.tcp_port) for address in addresses if self.tcp_port is not None
+        )
         self._limits = Limits(slots_audio=config.slots_audio, slots_video=config.slots_video)
 
     @classmethod
     async def start(cls, config: EngineConfig, on_event: Callable[[EngineEvent], None]) -> Self:
-        """Open the port and start the threads.  Raise `OSError` when the port is taken."""
+        """Open the ports and start the threads.
+
+        Raise `OSError`, its `filename` "udp" or "tcp", when that port is taken.
+        """
         core = await asyncio.to_thread(_core.Engine, _core_config(config))
         loop = asyncio.get_running_loop()
         engine = cls(config, core, loop, on_event)
@@ -256,6 +265,7 @@ class Engine:
             ice_pwd=secrets.token_hex(16),
             fingerprint=self._core.fingerprint,
             candidates=self._candidates,
+            tcp_candidates=self._tcp_candidates,
             session_id=secrets.randbits(62),
             next_ssrc=lambda: secrets.randbits(32),
         )
@@ -336,6 +346,7 @@ def _core_config(config: EngineConfig) -> str:
         {
             "bind_host": config.bind_host,
             "udp_port": config.udp_port,
+            "tcp_port": config.tcp_port,
             "shards": config.shards or os.cpu_count() or 1,
             "max_peers_per_room": config.max_peers_per_room,
             "max_rooms": config.max_rooms,

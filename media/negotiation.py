@@ -49,7 +49,7 @@ class Publishing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A host candidate of ours: a numeric address and a UDP port."""
+    """A host candidate of ours: a numeric address and a port."""
 
     ip: str
     port: int
@@ -57,7 +57,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LocalDescription:
-    """Our side.  `fingerprint` is SHA-256, "AA:BB:…"; `next_ssrc` returns random numbers of 32 bits."""
+    """Our side.  `fingerprint` is SHA-256, "AA:BB:…"; `next_ssrc` returns random numbers of 32 bits.
+
+    `candidates` are of UDP; at `tcp_candidates` we take connections.
+    """
 
     ice_ufrag: str
     ice_pwd: str
@@ -65,6 +68,7 @@ class LocalDescription:
     candidates: tuple[Candidate, ...]
     session_id: int
     next_ssrc: Callable[[], int]
+    tcp_candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +287,23 @@ def _candidate_lines(local: LocalDescription) -> list[str]:
             f"a=candidate:{place + 1} 1 udp {priority} {candidate.ip} {candidate.port} typ host"
             f" ufrag {local.ice_ufrag}"
         )
-    return [*lines, "a=end-of-candidates"]
+    return [*lines, *_tcp_candidate_lines(local), "a=end-of-candidates"]
+
+
+def _tcp_candidate_lines(local: LocalDescription) -> list[str]:
+    """Passive host candidates (RFC 6544 section 4.5), after every one of UDP.
+
+    The type preference is the one that browsers give theirs; the direction preference of a passive one is 4.
+    """
+    lines = []
+    for place, candidate in enumerate(local.tcp_candidates):
+        priority = (90 << 24) + (((4 << 13) + 8_191 - place) << 8) + 255
+        foundation = len(local.candidates) + place + 1
+        lines.append(
+            f"a=candidate:{foundation} 1 tcp {priority} {candidate.ip} {candidate.port}"
+            f" typ host tcptype passive ufrag {local.ice_ufrag}"
+        )
+    return lines
 
 
 def _default_address(local: LocalDescription) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, HttpUrl, IPvAnyAddress, IPvAnyNetwork, SecretStr, field_validator, model_validator
@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """The address to listen on for HTTP and media: `0.0.0.0` opens the server to the network."""
     port: Port = 8000
     udp_port: Port = 7000
+    tcp_port: Port | Literal["off"] | None = None
+    """Where media are taken over TCP from those whose network carries no UDP; unset: see `media_tcp_port`."""
     advertise: Annotated[tuple[IPvAnyAddress, ...], NoDecode] = ()
     """UDP addresses that browsers are told, separated by commas; empty: `host`."""
     metrics_host: str = "127.0.0.1"
@@ -119,6 +121,16 @@ class Settings(BaseSettings):
         if bool(self.turn_urls) != (self.turn_secret is not None):
             raise PydanticCustomError("turn_pair", "ROOM_TURN_URLS and ROOM_TURN_SECRET come together")
         return self
+
+    @property
+    def media_tcp_port(self) -> int | None:
+        """Return the TCP port of media: by default the UDP port's number, unless we use it otherwise."""
+        if self.tcp_port == "off":
+            return None
+        if self.tcp_port is not None:
+            return self.tcp_port
+        taken = {port for port in (self.port, self.metrics_port) if port}
+        return None if self.udp_port in taken else self.udp_port
 
     @property
     def database_path(self) -> Path:

@@ -262,6 +262,7 @@ async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], No
     config = EngineConfig(
         bind_host=settings.host,
         udp_port=settings.udp_port,
+        tcp_port=settings.media_tcp_port,
         advertise=advertise,
         shards=settings.media_shards,
         max_peers_per_room=settings.people_per_room + TEAM_PER_ROOM,
@@ -269,6 +270,8 @@ async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], No
     try:
         return await Engine.start(config, on_event)
     except OSError as error:
+        if error.filename == "tcp":
+            raise _port_refused(error, settings.media_tcp_port or 0, "ROOM_TCP_PORT") from error
         raise _port_refused(error, settings.udp_port, "ROOM_UDP_PORT") from error
 
 

@@ -21,6 +21,7 @@ _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 _EXPECTED = {
     "data_dir": "path",
     "host": "address",
+    "tcp_port": "port_or_off",
     "advertise": "addresses",
     "metrics_host": "address",
     "public_url": "url",

@@ -18,6 +18,7 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         network.http_port(settings),
         network.udp_port(settings),
+        network.tcp_port(settings),
         *network.advertised(settings),
         *relay.servers(settings),
         machine.clock(),

@@ -39,6 +39,19 @@ def udp_port(settings: Settings) -> Finding:
     return fail("udp_port", "unusable", port=settings.udp_port, reason=error.strerror or str(error))
 
 
+def tcp_port(settings: Settings) -> Finding:
+    """Whether the TCP port of media is free, or held while a server of ours answers."""
+    port = settings.media_tcp_port
+    if port is None:
+        return warn("tcp_port", "off")
+    error = _bind(socket.SOCK_STREAM, settings.host, port)
+    if error is None:
+        return ok("tcp_port", port=port)
+    if error.errno == errno.EADDRINUSE and _answers(settings):
+        return ok("tcp_port", "ours", port=port)
+    return fail("tcp_port", "unusable", port=port, reason=error.strerror or str(error))
+
+
 def advertised(settings: Settings) -> list[Finding]:
     """Whether a datagram sent to each advertised address comes back to this machine."""
     addresses = tuple(map(str, settings.advertise)) or reachable_addresses(settings.host)

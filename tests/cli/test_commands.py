@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from room_server.config import Settings, load
 from room_server.console.settings import expected
@@ -19,7 +20,10 @@ from room_server.storage import Database
 from tests.cli.programs import run
 from tests.kit.server import ServerUnderTest
 
-CHECKS = ["http_port", "udp_port", "udp_reach", "turn", "clock", "disk", "database", "codecs", "certificate"]
+CHECKS = [
+    *("http_port", "udp_port", "tcp_port", "udp_reach", "turn"),
+    *("clock", "disk", "database", "codecs", "certificate"),
+]
 
 
 def settings(folder: Path, **kind: object) -> Settings:
@@ -59,12 +63,40 @@ def test_a_taken_port_fails(tmp_path: Path) -> None:
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         udp.bind(("127.0.0.1", 0))
-        held = settings(tmp_path, port=tcp.getsockname()[1], udp_port=udp.getsockname()[1])
+        port = tcp.getsockname()[1]
+        held = settings(tmp_path, port=port, udp_port=udp.getsockname()[1], tcp_port=port)
         # The listener never answers over HTTP, so it is no server of ours.
         assert network.http_port(held).status is Status.FAIL
         assert network.udp_port(held).status is Status.FAIL
+        assert network.tcp_port(held).status is Status.FAIL
     assert network.http_port(held).status is Status.OK
     assert network.udp_port(held).status is Status.OK
+    assert network.tcp_port(held).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("given", "port"),
+    [
+        ({"port": 8000, "udp_port": 7000}, 7000),
+        ({"port": 443, "udp_port": 443}, None),
+        ({"port": 443, "udp_port": 443, "tcp_port": 444}, 444),
+        ({"port": 0, "udp_port": 0}, 0),
+        ({"udp_port": 7000, "tcp_port": "0"}, 0),
+        ({"udp_port": 7000, "tcp_port": "off"}, None),
+    ],
+)
+def test_media_over_tcp_have_the_number_of_the_udp_port_unless_it_is_taken_or_told(
+    tmp_path: Path, given: dict[str, object], port: int | None
+) -> None:
+    chosen = settings(tmp_path, **given)
+    assert chosen.media_tcp_port == port
+    assert (network.tcp_port(chosen).outcome == "off") == (port is None)
+
+
+def test_a_port_for_media_over_tcp_is_a_number_or_off(tmp_path: Path) -> None:
+    for wrong in ("many", "70000", "-1"):
+        with pytest.raises(ValidationError):
+            settings(tmp_path, tcp_port=wrong)
 
 
 @pytest.mark.parametrize(("address", "status"), [("127.0.0.1", Status.WARN), ("127.0.0.2", Status.WARN)])

@@ -59,6 +59,7 @@ class Demo:
             *("--participants", str(self.participants)),
         ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ROOM_")}
+        environment["ROOM_TCP_PORT"] = "0"  # that the UDP port is free says nothing of its number in TCP
         with self._log_path.open("a") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment | dict(self.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -311,6 +312,23 @@ def test_candidates_stand_in_every_section_with_the_first_preferred_and_end() ->
     )
     assert text.count("a=end-of-candidates") == 8
     assert "c=IN IP4 192.0.2.7" in text
+
+
+def test_connections_are_taken_after_every_address_of_udp() -> None:
+    """RFC 6544 section 4.5"""
+    addresses = (Candidate("192.0.2.7", 7000), Candidate("2001:db8::7", 7000))
+    mine = replace(local(candidates=addresses), tcp_candidates=addresses)
+    text = answer(read_offer(offer("chromium-viewer"), Limits()), mine, Publishing.DENIED).answer_sdp
+    candidates = [line.split() for line in re.findall(r"a=candidate:(.*)\r", text)][:4]
+    assert [line[0] for line in candidates] == ["1", "2", "3", "4"], "each has a foundation of its own"
+    assert [line[2] for line in candidates] == ["udp", "udp", "tcp", "tcp"]
+    assert [" ".join(line[4:]) for line in candidates[2:]] == [
+        "192.0.2.7 7000 typ host tcptype passive ufrag 0123",
+        "2001:db8::7 7000 typ host tcptype passive ufrag 0123",
+    ]
+    priorities = [int(line[3]) for line in candidates]
+    assert sorted(set(priorities), reverse=True) == priorities
+    assert all(priority < 2**31 for priority in priorities)
 
 
 def test_a_random_source_that_repeats_or_collides_is_asked_again() -> None:
