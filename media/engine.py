@@ -236,10 +236,7 @@ class Engine:
 
     @classmethod
     async def start(cls, config: EngineConfig, on_event: Callable[[EngineEvent], None]) -> Self:
-        """Open the ports and start the threads.
-
-        Raise `OSError`, its `filename` "udp" or "tcp", when that port is taken.
-        """
+        """Start.  Raise `OSError`, its `filename` "udp" or "tcp", when that port is taken."""
         core = await asyncio.to_thread(_core.Engine, _core_config(config))
         loop = asyncio.get_running_loop()
         engine = cls(config, core, loop, on_event)

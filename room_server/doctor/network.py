@@ -43,7 +43,8 @@ def tcp_port(settings: Settings) -> Finding:
     """Whether the TCP port of media is free, or held while a server of ours answers."""
     port = settings.media_tcp_port
     if port is None:
-        return warn("tcp_port", "off")
+        off = settings.tcp_port == "off"
+        return ok("tcp_port", "off") if off else warn("tcp_port", "none", port=settings.udp_port)
     error = _bind(socket.SOCK_STREAM, settings.host, port)
     if error is None:
         return ok("tcp_port", port=port)

@@ -78,19 +78,33 @@ def test_a_taken_port_fails(tmp_path: Path) -> None:
     ("given", "port"),
     [
         ({"port": 8000, "udp_port": 7000}, 7000),
-        ({"port": 443, "udp_port": 443}, None),
         ({"port": 443, "udp_port": 443, "tcp_port": 444}, 444),
         ({"port": 0, "udp_port": 0}, 0),
         ({"udp_port": 7000, "tcp_port": "0"}, 0),
-        ({"udp_port": 7000, "tcp_port": "off"}, None),
     ],
 )
 def test_media_over_tcp_have_the_number_of_the_udp_port_unless_it_is_taken_or_told(
-    tmp_path: Path, given: dict[str, object], port: int | None
+    tmp_path: Path, given: dict[str, object], port: int
+) -> None:
+    assert settings(tmp_path, **given).media_tcp_port == port
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "status"),
+    [
+        ({"port": 443, "udp_port": 443}, "none", Status.WARN),
+        ({"metrics_port": 7000, "udp_port": 7000}, "none", Status.WARN),
+        ({"udp_port": 7000, "tcp_port": "off"}, "off", Status.OK),
+    ],
+)
+def test_doctor_tells_when_there_are_no_media_over_tcp(
+    tmp_path: Path, given: dict[str, object], outcome: str, status: Status
 ) -> None:
     chosen = settings(tmp_path, **given)
-    assert chosen.media_tcp_port == port
-    assert (network.tcp_port(chosen).outcome == "off") == (port is None)
+    assert chosen.media_tcp_port is None
+    finding = network.tcp_port(chosen)
+    assert (finding.outcome, finding.status) == (outcome, status)
+    assert all(texts().page(finding.text_key, language, **finding.facts) for language in LANGUAGES)
 
 
 def test_a_port_for_media_over_tcp_is_a_number_or_off(tmp_path: Path) -> None:

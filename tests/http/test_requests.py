@@ -16,6 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
 
 from room_server.access import store
+from room_server.config import variable
+from room_server.errors import Refused
 from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase
@@ -360,9 +362,14 @@ async def taken_port() -> AsyncIterator[int]:
         yield holder.getsockname()[1]
 
 
-async def test_a_taken_port_is_told_and_everything_is_let_go(tmp_path: Path, taken_port: int) -> None:
-    with pytest.raises(Exception, match="port_in_use"):
-        async with start_server(tmp_path, port=taken_port):
+@pytest.mark.parametrize("setting", ["port", "tcp_port"])
+async def test_a_taken_port_is_told_and_everything_is_let_go(
+    tmp_path: Path, taken_port: int, setting: str
+) -> None:
+    with pytest.raises(Refused, match="port_in_use") as refused:
+        taken: dict[str, Any] = {setting: taken_port}
+        async with start_server(tmp_path, **taken):
             pass
+    assert refused.value.facts == {"port": taken_port, "setting": variable(setting)}
     async with start_server(tmp_path) as server:
         assert (await server.ask("GET", "/readyz")).status == 200
