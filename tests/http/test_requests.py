@@ -366,8 +366,8 @@ async def taken_port() -> AsyncIterator[int]:
 async def test_a_taken_port_is_told_and_everything_is_let_go(
     tmp_path: Path, taken_port: int, setting: str
 ) -> None:
+    taken: dict[str, Any] = {setting: taken_port}
     with pytest.raises(Refused, match="port_in_use") as refused:
-        taken: dict[str, Any] = {setting: taken_port}
         async with start_server(tmp_path, **taken):
             pass
     assert refused.value.facts == {"port": taken_port, "setting": variable(setting)}
