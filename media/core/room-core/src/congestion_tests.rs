@@ -295,3 +295,24 @@ fn many_packets_that_are_asked_for_at_once_come_again_in_bursts_of_ten() {
     assert_eq!(again.len(), numbers.len());
     assert!(again.windows(11).all(|eleven| eleven[10].since(eleven[0]) >= Duration::from_millis(5)));
 }
+
+#[test]
+fn what_waits_for_many_viewers_leaves_in_slices_too() {
+    let mut world = World::new(1);
+    let camera = world.publisher(TrackId(500));
+    world.layout(&[], &[Some(TrackId(500))]);
+    let viewers: Vec<usize> = (0..60).map(|_| world.viewer()).collect();
+    world.run_ms(500);
+    for n in 0..40_u64 {
+        let payload = [&[0x90, 0x80, 0x80, 1, if n == 0 { 0x10 } else { 0x11 }][..], &[7; 1_000]].concat();
+        let datagram = world.clients[camera].piece((96, n == 39), 1_000 + n, 90_000, 70, &payload);
+        world.send(camera, datagram);
+    }
+    world.run_ms(100);
+    let sources = viewers.iter().map(|viewer| (*viewer, World::ssrc(*viewer, MediaKind::Video, 0)));
+    for (viewer, source) in sources {
+        let packets = world.clients[viewer].media.iter().filter(|packet| packet.header.ssrc == source);
+        assert_eq!(packets.count(), 40);
+    }
+    assert!(world.largest_slice <= SLICE + 20, "{} at once", world.largest_slice);
+}

@@ -20,7 +20,7 @@ use crate::time::Time;
 use crate::track::Origin;
 
 /// Datagrams after which a slice ends, and the socket takes what there is.
-const SLICE: usize = 256;
+pub(crate) const SLICE: usize = 256;
 
 /// Packets of one track and encoding, on their way to everyone in the room.
 #[derive(Debug)]

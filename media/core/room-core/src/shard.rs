@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::demux::{self, Kind};
 use crate::dtls::Identity;
-use crate::fanout::FanOut;
+use crate::fanout::{FanOut, SLICE};
 use crate::frames::Frames;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId};
 use crate::message::{Command, Event, Message, Owner, Route};
@@ -271,10 +271,10 @@ impl Shard {
         Some(alarm.min(self.frames.wake())).filter(|at| *at != Time::FAR)
     }
 
-    /// Does what is due by `now`.
+    /// Does what is due by `now`, or as much of it as fills a slice: what is left stays due.
     pub fn timeout(&mut self, now: Time) {
         self.publish_frames(now);
-        while self.next_timeout().is_some_and(|at| at <= now) {
+        while self.transmit.len() < SLICE && self.next_timeout().is_some_and(|at| at <= now) {
             let Some(std::cmp::Reverse((_, alarm))) = self.alarms.pop() else { return };
             match alarm {
                 Alarm::Peer(id) => self.peer_timeout(now, id),

@@ -49,6 +49,8 @@ pub struct World {
     pub datagrams_to_strangers: usize,
     /// Calls in which datagrams left: to whom, and how many of them.
     pub calls: Vec<(SocketAddr, usize)>,
+    /// The most that ever left a shard at a time.
+    pub largest_slice: usize,
     /// The shards get no time to send.
     pub starved: bool,
     /// Sees each datagram that is sent to a client.
@@ -91,6 +93,7 @@ impl World {
             to_server: Vec::new(),
             datagrams_to_strangers: 0,
             calls: Vec::new(),
+            largest_slice: 0,
             starved: false,
             watch: None,
             sightings: Sightings::default(),
@@ -310,6 +313,7 @@ impl World {
 
     fn collect(&mut self, shard: usize) {
         let transmit = &mut self.shards[shard].transmit;
+        self.largest_slice = self.largest_slice.max(transmit.len());
         self.calls.extend(transmit.runs(0).map(|run| (run.to, run.count)));
         for (to, bytes) in transmit.iter() {
             let client = usize::from(to.port()).wrapping_sub(10_000);
