@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -216,6 +217,7 @@ class RoomServer:
 
 async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[None]]) -> None:
     """Run until SIGTERM or SIGINT; a server that lost its place is started anew."""
+    _open_as_many_files_as_allowed()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -230,6 +232,12 @@ async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[N
             _log.info("draining")
             await server.close()
     _log.info("stopped")
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """A connection is a descriptor: what a shell allows by default does not do for a thousand people."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def reachable_addresses(host: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -72,6 +73,16 @@ async def state_of(running: Demo, number: int = 0) -> str:
     async with aiohttp.ClientSession() as http, http.get(link) as page:
         text = await page.text()
     return text.partition('"state": "')[2].partition('"')[0]
+
+
+async def test_a_server_may_open_as_many_files_as_its_user(tmp_path: Path, film: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        async with demo("--starts-in", "300", folder=tmp_path, ROOM_DEMO_FILM=str(film)) as running:
+            assert resource.prlimit(running.child.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_the_demo_tells_everything_on_one_line(tmp_path: Path, film: Path) -> None:
