@@ -16,6 +16,8 @@ from room_server.doctor.finding import Finding, fail, ok, warn
 _ANSWER_WITHIN_S = 5.0
 _URL = re.compile(r"(turns?):(?:\[([^]]+)\]|([^:?]+))(?::(\d+))?(?:\?transport=(udp|tcp))?")
 _PORTS = {"turn": 3478, "turns": 5349}
+_GOODBYE_S = 0.3
+"""How long the two sides take to close what they opened; TLS says goodbye both ways."""
 
 
 def servers(settings: Settings, trusted: ssl.SSLContext | None = None) -> list[Finding]:
@@ -24,8 +26,13 @@ def servers(settings: Settings, trusted: ssl.SSLContext | None = None) -> list[F
         return [ok("turn", "none")]
     offered = Turn(settings.turn_urls, settings.turn_secret.get_secret_value(), timedelta(minutes=5))
     [server] = offered.servers(datetime.now(UTC))
-    context = trusted or ssl.create_default_context()
-    return [asyncio.run(_allocates(url, server, context)) for url in server.urls]
+    return asyncio.run(_all(server, trusted or ssl.create_default_context()))
+
+
+async def _all(server: IceServer, context: ssl.SSLContext) -> list[Finding]:
+    found = [await _allocates(url, server, context) for url in server.urls]
+    await asyncio.sleep(_GOODBYE_S)
+    return found
 
 
 async def _allocates(url: str, server: IceServer, context: ssl.SSLContext) -> Finding:
@@ -35,17 +42,28 @@ async def _allocates(url: str, server: IceServer, context: ssl.SSLContext) -> Fi
     tls = scheme == "turns"
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S):
-            relay, _ = await turn.create_turn_endpoint(
-                asyncio.DatagramProtocol,
+            relay, given = await turn.create_turn_endpoint(
+                _Given,
                 (host, int(found[4] or _PORTS[scheme])),
                 server.username,
                 server.credential,
                 ssl=context if tls else None,
                 transport="tcp" if tls or found[5] == "tcp" else "udp",
             )
+            relay.close()
+            await given.taken_back.wait()
     except stun.TransactionFailed as refused:
         return fail("turn", "refused", url=url, reason=str(refused))
     except (OSError, TimeoutError, stun.TransactionError) as error:
         return warn("turn", "silent", url=url, reason=str(error) or type(error).__name__)
-    relay.close()
     return ok("turn", url=url)
+
+
+class _Given(asyncio.DatagramProtocol):
+    """An address that the server gave."""
+
+    def __init__(self) -> None:
+        self.taken_back = asyncio.Event()
+
+    def connection_lost(self, _reason: Exception | None) -> None:
+        self.taken_back.set()
