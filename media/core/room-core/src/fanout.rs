@@ -342,6 +342,10 @@ impl Shard {
             return;
         }
         let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else { return };
+        // Pictures come first: the probe goes on at its next step.
+        if !link.pace.may(now) {
+            return;
+        }
         let mut sent = 0;
         for slot in slots.iter_mut().filter(|slot| may_flow && slot.kind == MediaKind::Video) {
             let added = slot.probe(missing, |track| room.tracks.get(&track), &mut link);
