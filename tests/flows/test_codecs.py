@@ -56,6 +56,7 @@ def test_a_shared_screen_is_seen_by_everybody_also_by_who_decodes_vp8_alone(
     session = demo().session("live")
     host = opens(Engine.CHROMIUM, session.hosts[0])
     join(host)
+    host.press("Start…")
     host.press("Start the session")
     early = opened(opens, session.participants[0])
     host.press("Share screen")
