@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from signaling import wire
+from signaling.payload import Wire
 from signaling.shapes import enums, fields, models, type_name
 from signaling.tables import CONNECT_ERRORS, ERRORS, NOTICES, REQUESTS
-from signaling.wire import Wire
 
 _HEAD = """\
 <!-- Generated from signaling/wire.py and signaling/tables.py by `make docs`. Do not edit. -->

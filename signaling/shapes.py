@@ -11,8 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from signaling.payload import Wire
 from signaling.tables import NOTICES, REQUESTS, WireError
-from signaling.wire import Wire
 
 _SCALARS = {str: "string", int: "number", float: "number", bool: "boolean", datetime: "Instant"}
 _WIRE_NAMES = {"ClosingReason": "RemovedReason"}

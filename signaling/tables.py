@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from signaling.payload import Wire
 from signaling.wire import (
     ChatHeld,
     ChatMessage,
@@ -43,7 +44,6 @@ from signaling.wire import (
     StageLeave,
     StageShow,
     TimelineView,
-    Wire,
 )
 
 

@@ -8,9 +8,9 @@ from room_server.access.rules import Role
 from room_server.room.chat import HISTORY_MESSAGES, MAX_TEXT_CHARS
 from room_server.room.permissions import Action, may_over
 from signaling import wire
+from signaling.payload import Wire
 from signaling.shapes import FieldShape, enums, fields, models, own_fields, type_name
 from signaling.tables import CONNECT_ERRORS, ERRORS, NOTICES, REQUESTS
-from signaling.wire import Wire
 
 _HEAD = """\
 // Generated from signaling/wire.py and signaling/tables.py by `make docs`. Do not edit.

@@ -13,17 +13,17 @@ Units: `_s` seconds; instants are RFC 3339 in UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import Field
 
 from room_server.access.rules import ClosingReason, Role
 from room_server.events.rules import ChatMode, RoomType, SessionState
 from room_server.room.chat import MAX_TEXT_CHARS, MessageState
 from room_server.room.course import HandBack, PlaybackState
 from room_server.room.stage import Picture
+from signaling.payload import Identifier, Instant, Seconds, Wire
 
 MAX_SDP_BYTES = 65_536
 MAX_PACKET_BYTES = 262_144
@@ -31,24 +31,6 @@ MAX_PACKET_BYTES = 262_144
 PING_EVERY_S = 5
 PING_TIMEOUT_S = 10
 """How long a client may take to answer a ping before its connection counts as gone."""
-
-
-class Wire(BaseModel):
-    """Base of all payloads: unknown fields are refused, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
-
-
-Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-Instant = Annotated[datetime, PlainSerializer(_rfc3339)]
-"""Always to the microsecond, so that instants sort as the text that they are."""
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 # ---- parts shared by several events

@@ -25,6 +25,7 @@ from aiortc import (
 from socketio.exceptions import ConnectionRefusedError as TicketRefused
 
 from signaling import wire
+from signaling.payload import Wire
 
 Payload = dict[str, Any]
 
@@ -173,7 +174,7 @@ def position(state: str, position_s: float, taken_over_by: str | None = None) ->
     )
 
 
-def wired(shape: type[wire.Wire], **values: object) -> Payload:
+def wired(shape: type[Wire], **values: object) -> Payload:
     """A payload as it travels, checked against its shape."""
     return shape.model_validate(values).model_dump(mode="json")
 

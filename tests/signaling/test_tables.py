@@ -13,11 +13,11 @@ from room_server.events.rules import RoomType
 from signaling import generate
 from signaling.dispatch import HANDLERS
 from signaling.notices import EVENTS
+from signaling.payload import Wire
 from signaling.protocol_page import protocol_page
 from signaling.rate import FLOOD, Rates
 from signaling.tables import CONNECT_ERRORS, ERRORS, NOTICES, REQUESTS, Sender
 from signaling.typescript import typescript
-from signaling.wire import Wire
 from tests.signaling.served import Served
 
 INTERFACES: dict[str, Collection[str]] = {
