@@ -123,7 +123,9 @@ def test_effects_of_a_link_never_go_back_in_fence(tmp_path: Path) -> None:
 
 
 def test_the_ledger_catches_a_server_without_fences(tmp_path: Path) -> None:
-    assert went_back(fight(tmp_path / "room.sqlite3", unfenced)) > 0
+    """A fight is a race, and one in a dozen shows nothing; five in a row do not."""
+    fights = (fight(tmp_path / f"room-{number}.sqlite3", unfenced) for number in range(5))
+    assert any(went_back(fences) for fences in fights)
 
 
 @pytest.mark.parametrize(("fences", "times"), [([], 0), ([1, 1, 2], 0), ([1, 2, 1, 3, 2], 2)])
