@@ -14,6 +14,7 @@ from tests.flows.browsers import Tab
 from tests.kit.patience import PATIENCE_S
 from tests.media.engine_film import film, play
 from tests.media.engine_peers import ROOM, running_engine
+from tests.media.pages import ANSWER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -28,11 +29,6 @@ const [done] = arguments;
   await pc.setLocalDescription();
   return pc.localDescription.sdp;
 })().then(done, (error) => done(`failed: ${error}`));
-"""
-
-ANSWER = """
-const [sdp, done] = arguments;
-pc.setRemoteDescription({type: 'answer', sdp}).then(() => done(''), (error) => done(String(error)));
 """
 
 RESTART = """

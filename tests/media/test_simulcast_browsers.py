@@ -13,6 +13,7 @@ from media.engine import Engine, LayersWanted, PeerId, PeerStats, Publishing
 from tests.flows.browsers import Engine as Browser
 from tests.flows.browsers import Tab
 from tests.media.engine_peers import ROOM, Peer, Witness, peers, running_engine
+from tests.media.pages import ANSWER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -33,11 +34,6 @@ const [done] = arguments;
   await pc.setLocalDescription();
   return pc.localDescription.sdp;
 })().then(done, (error) => done(`failed: ${error}`));
-"""
-
-ANSWER = """
-const [sdp, done] = arguments;
-pc.setRemoteDescription({type: 'answer', sdp}).then(() => done(''), (error) => done(String(error)));
 """
 
 ACTIVATE = """
