@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -55,8 +58,20 @@ async def _allocates(url: str, server: IceServer, context: ssl.SSLContext) -> Fi
     except stun.TransactionFailed as refused:
         return fail("turn", "refused", url=url, reason=str(refused))
     except (OSError, TimeoutError, stun.TransactionError) as error:
-        return warn("turn", "silent", url=url, reason=str(error) or type(error).__name__)
+        return warn("turn", "silent", url=url, reason=_reason(error))
     return ok("turn", url=url)
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's words, without the number and the address that stand around them."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    if isinstance(error, TimeoutError):
+        return os.strerror(errno.ETIMEDOUT)
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error)
 
 
 class _Given(asyncio.DatagramProtocol):

@@ -55,6 +55,8 @@ def test_doctor_has_the_turn_server_give_an_address(tmp_path: Path) -> None:
             assert (url, *_said(turn, url)) == (url, Status.OK, "ok")
         assert _said(turn, turn.tls_url, secret="another secret of theirs") == (Status.FAIL, "refused")
     assert _said(turn, turn.tls_url) == (Status.WARN, "silent"), "it has ended"
+    [finding] = relay.servers(load(turn_urls=turn.tls_url, turn_secret=SECRET))
+    assert finding.facts["reason"] == "Connection refused"
 
 
 def _said(turn: Coturn, url: str, secret: str = SECRET) -> tuple[Status, str]:
