@@ -28,7 +28,7 @@ from signaling.payload import Identifier, Instant, Seconds, Wire
 MAX_SDP_BYTES = 65_536
 MAX_PACKET_BYTES = 262_144
 """The largest Socket.IO packet the server reads; a longer one closes the connection that sent it."""
-PING_EVERY_S = 5
+PING_EVERY_S = 10
 PING_TIMEOUT_S = 10
 """How long a client may take to answer a ping before its connection counts as gone."""
 

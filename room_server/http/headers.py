@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -50,6 +51,8 @@ def is_secure(request: web.Request) -> bool:
 
 async def add(request: web.Request, response: web.StreamResponse) -> None:
     """Complete `response`, just before it is sent."""
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return  # no browser reads them there, and a socket's would stay in memory as long as it
     headers = response.headers
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)

@@ -20,7 +20,7 @@ use crate::time::Time;
 use crate::track::Origin;
 
 /// Datagrams after which a slice ends, and the socket takes what there is.
-pub(crate) const SLICE: usize = 256;
+pub(crate) const SLICE: usize = 128;
 
 /// Packets of one track and encoding, on their way to everyone in the room.
 #[derive(Debug)]
@@ -238,11 +238,11 @@ impl Shard {
             if has_layers && peer.steering.is_due(now) {
                 steer(peer, room, now);
             }
+            let Some(at) = peer.place_of(track.kind, index) else { continue };
             let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else {
                 continue;
             };
-            let slot = slots.iter_mut().find(|slot| slot.kind == track.kind && slot.index == index);
-            let Some(slot) = slot else { continue };
+            let slot = &mut slots[at];
             let before = slot.wake();
             for (n, packet) in job.packets.iter().enumerate() {
                 let is_last = n + 1 == job.packets.len();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::ids::TrackId;
 use crate::peer::Gone;
 use crate::world::{ROOM, World, play, play_on, scatter};
 
@@ -222,4 +223,21 @@ fn a_peer_with_another_certificate_than_it_promised_gets_nothing() {
     let (peer, reason) = (PeerId(impostor as u64), Gone::DtlsFailed);
     assert_eq!(world.events, [Event::PeerGone { peer, room: Arc::from("room"), reason }]);
     assert!(world.clients[impostor].media.is_empty() && world.clients[impostor].control.is_empty());
+}
+
+/// Who reads the socket may then wait for more of what viewers tell.
+#[test]
+fn a_shard_is_patient_while_nobody_connects_or_publishes() {
+    let mut world = World::new(1);
+    assert!(world.shards[0].is_patient());
+    world.viewer();
+    assert!(!world.shards[0].is_patient(), "a handshake is awaited");
+    play(&mut world, 500);
+    assert!(world.shards[0].is_patient(), "viewers and film");
+    let camera = world.publisher(TrackId(500));
+    play_on(&mut world, 500, 500);
+    assert!(!world.shards[0].is_patient(), "a camera");
+    world.all(|| Command::RemovePeer { peer: PeerId(camera as u64) });
+    play_on(&mut world, 1_000, 100);
+    assert!(world.shards[0].is_patient());
 }

@@ -88,6 +88,8 @@ pub struct Peer {
     begun: bool,
     pub(crate) session: Option<Session>,
     created: Time,
+    /// What the slots are called, side by side: they are looked up for each frame.
+    names: Vec<(MediaKind, usize)>,
     pub slots: Vec<Slot>,
     pub publications: Vec<Publication>,
     /// Which publication, and which of its layers, a source belongs to.
@@ -139,6 +141,7 @@ impl Peer {
             begun: false,
             session: None,
             created: now,
+            names: params.slots.iter().map(|slot| (slot.kind, slot.index)).collect(),
             slots: params.slots.into_iter().map(|slot| Slot::new(slot, now)).collect(),
             publications: published.map(|(params, track)| Publication::new(*track, params)).collect(),
             sources: HashMap::new(),
@@ -163,6 +166,12 @@ impl Peer {
         self.session.is_some()
     }
 
+    /// Media may come from it.
+    #[must_use]
+    pub fn publishes(&self) -> bool {
+        !self.publications.is_empty()
+    }
+
     /// Nothing has happened yet that binds the peer to where it is.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
@@ -171,7 +180,13 @@ impl Peer {
 
     #[must_use]
     pub fn slot(&mut self, kind: MediaKind, index: usize) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.kind == kind && slot.index == index)
+        self.place_of(kind, index).map(|at| &mut self.slots[at])
+    }
+
+    /// Where among the slots.
+    #[must_use]
+    pub fn place_of(&self, kind: MediaKind, index: usize) -> Option<usize> {
+        self.names.iter().position(|name| *name == (kind, index))
     }
 
     /// The way to the viewer with its slots; `None` before it is connected.

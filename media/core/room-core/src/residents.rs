@@ -81,6 +81,9 @@ impl Shard {
             self.routes.push(Route::Ufrag(ufrag.to_owned(), self.index));
         }
         let (id, room) = (peer.id, peer.room);
+        if peer.publishes() || !peer.is_connected() {
+            self.awaited.insert(id);
+        }
         self.peers[place] = Some(peer);
         if is_first {
             self.tell_presence(room, true);
@@ -102,6 +105,7 @@ impl Shard {
         peer.alarm_rang(Time::FAR);
         self.free.push(place);
         self.places.remove(&peer.id);
+        self.awaited.remove(&peer.id);
         for ufrag in peer.ice.local_ufrags() {
             self.ufrags.remove(ufrag);
         }

@@ -9,7 +9,7 @@
 //!
 //! Invariant: a peer is in one shard only. A panic while a room is served ends that room and nothing else.
 
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct Shard {
     pub(crate) addresses: HashMap<SocketAddr, Place>,
     pub(crate) sources: HashMap<SourceId, Source>,
     pub(crate) moved: VecDeque<(Time, PeerId, ShardIndex)>,
+    /// From whom something is awaited that must not wait: a handshake, or media.
+    pub(crate) awaited: HashSet<PeerId>,
     alarms: BinaryHeap<std::cmp::Reverse<(Time, Alarm)>>,
     pub(crate) deadline: Option<Time>,
     pub(crate) frames: Frames,
@@ -85,6 +87,7 @@ impl Shard {
             addresses: HashMap::new(),
             sources: HashMap::new(),
             moved: VecDeque::new(),
+            awaited: HashSet::new(),
             alarms: BinaryHeap::new(),
             deadline: None,
             frames: Frames::default(),
@@ -190,6 +193,9 @@ impl Shard {
         let (id, room) = (peer.id, peer.room);
         match effect {
             Effect::Connected => {
+                if !peer.publishes() {
+                    self.awaited.remove(&id);
+                }
                 if let Some(found) = self.rooms.get(&room) {
                     self.events.push(Event::PeerConnected { peer: id, room: Arc::clone(&found.key) });
                 }
@@ -262,6 +268,12 @@ impl Shard {
 
     pub(crate) fn peer_changed(&mut self, now: Time, peer: PeerId) {
         self.set_alarm(now, Alarm::Peer(peer));
+    }
+
+    /// What comes in may wait a few milliseconds: viewers' feedback, reports and checks, and no media.
+    #[must_use]
+    pub fn is_patient(&self) -> bool {
+        self.awaited.is_empty()
     }
 
     /// When `timeout` must be called.

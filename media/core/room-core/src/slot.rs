@@ -83,10 +83,12 @@ pub struct Slot {
 
 impl Slot {
     #[must_use]
-    pub fn new(params: SlotParams, now: Time) -> Slot {
+    pub fn new(mut params: SlotParams, now: Time) -> Slot {
         // Far from the rollover, and not the same for everyone.
         let first = u64::from((params.ssrc ^ params.ssrc >> 16) & 0x3fff) + 1;
-        let extension = |uri: &str| params.extensions.get(uri).copied();
+        // Names are long, and there are as many slots as viewers: only the ids are kept.
+        let extensions = std::mem::take(&mut params.extensions);
+        let extension = |uri: &str| extensions.get(uri).copied();
         let descriptor_id = extension(DEPENDENCY_DESCRIPTOR);
         let transport_id = extension(TRANSPORT_SEQUENCE);
         Slot {

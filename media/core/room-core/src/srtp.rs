@@ -3,16 +3,18 @@
 //! Invariant: an index of a stream is encrypted with one content only. A sender that repeats a packet does
 //! so on its retransmission stream; a receiver remembers the last 128 indices and takes none twice.
 
+mod cipher;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::cipher::{self, EncryptingKey, EncryptionContext, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
-use aws_lc_rs::{aead, constant_time, hmac};
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::constant_time;
 
 use crate::limits::STREAMS_PER_PEER;
 use crate::replay::Window;
+
+use cipher::{Cipher, Cm, cm_context, gcm_nonce, sha1_80};
 
 const RTCP_HEADER: usize = 8;
 const INDEX_BYTES: usize = 4;
@@ -96,92 +98,6 @@ pub struct SessionKeys {
     pub server: Master,
 }
 
-/// A key of one direction and one of RTP or RTCP.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every peer has the large one, and it is read per packet"
-)]
-enum Cipher {
-    Gcm { key: LessSafeKey, salt: [u8; 12] },
-    Cm { key: EncryptingKey, salt: [u8; 14], auth: hmac::Key },
-}
-
-impl Cipher {
-    /// `label` is 0 for RTP and 3 for RTCP (RFC 3711 section 4.3.2).
-    fn derive(master: &Master, label: u8) -> Option<Cipher> {
-        let key = derive_bytes(master, label, master.profile.key_len())?;
-        let salt = derive_bytes(master, label + 2, master.profile.salt_len())?;
-        Some(match master.profile {
-            Profile::AeadAes256Gcm | Profile::AeadAes128Gcm => {
-                let algorithm = if key.len() == 32 { &aead::AES_256_GCM } else { &aead::AES_128_GCM };
-                let key = LessSafeKey::new(UnboundKey::new(algorithm, &key).ok()?);
-                Cipher::Gcm { key, salt: salt.try_into().ok()? }
-            }
-            Profile::Aes128CmSha1_80 => {
-                let auth = derive_bytes(master, label + 1, 20)?;
-                Cipher::Cm {
-                    key: EncryptingKey::ctr(UnboundCipherKey::new(&cipher::AES_128, &key).ok()?).ok()?,
-                    salt: salt.try_into().ok()?,
-                    auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth),
-                }
-            }
-        })
-    }
-
-    const fn tag_len(&self) -> usize {
-        match self {
-            Cipher::Gcm { .. } => 16,
-            Cipher::Cm { .. } => 10,
-        }
-    }
-}
-
-fn derive_bytes(master: &Master, label: u8, length: usize) -> Option<Vec<u8>> {
-    let algorithm = if master.key.len() == 32 { &cipher::AES_256 } else { &cipher::AES_128 };
-    let key = EncryptingKey::ctr(UnboundCipherKey::new(algorithm, &master.key).ok()?).ok()?;
-    let mut iv = [0; 16];
-    iv[..master.salt.len()].copy_from_slice(&master.salt);
-    iv[7] ^= label;
-    let mut bytes = vec![0; length];
-    key.less_safe_encrypt(&mut bytes, EncryptionContext::Iv128(FixedLength::from(iv))).ok()?;
-    Some(bytes)
-}
-
-/// RFC 7714 section 8.1, and 9.1 with an index of 31 bits for RTCP.
-fn gcm_nonce(salt: &[u8; 12], ssrc: u32, index: u64) -> Nonce {
-    let mut iv = [0; 12];
-    iv[2..6].copy_from_slice(&ssrc.to_be_bytes());
-    iv[6..12].copy_from_slice(&index.to_be_bytes()[2..]);
-    for (byte, salt) in iv.iter_mut().zip(salt) {
-        *byte ^= salt;
-    }
-    Nonce::assume_unique_for_key(iv)
-}
-
-/// RFC 3711 section 4.1.1.
-fn cm_context(salt: &[u8; 14], ssrc: u32, index: u64) -> EncryptionContext {
-    let mut iv = [0; 16];
-    iv[..14].copy_from_slice(salt);
-    for (byte, ssrc) in iv[4..8].iter_mut().zip(ssrc.to_be_bytes()) {
-        *byte ^= ssrc;
-    }
-    for (byte, index) in iv[8..14].iter_mut().zip(&index.to_be_bytes()[2..]) {
-        *byte ^= index;
-    }
-    EncryptionContext::Iv128(FixedLength::from(iv))
-}
-
-/// HMAC-SHA1 over `parts`, cut to 80 bits.
-fn sha1_80(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 10] {
-    let mut context = hmac::Context::with_key(key);
-    for part in parts {
-        context.update(part);
-    }
-    let mut tag = [0; 10];
-    tag.copy_from_slice(&context.sign().as_ref()[..10]);
-    tag
-}
-
 /// The sending direction.
 pub struct Outbound {
     rtp: Cipher,
@@ -229,7 +145,7 @@ impl Outbound {
                 let (nonce, aad) = (gcm_nonce(salt, ssrc, index), Aad::from(&*header));
                 key.seal_out_of_place_scatter(nonce, aad, payload, body, padding, end).is_ok()
             }
-            Cipher::Cm { .. } => {
+            Cipher::Cm(_) => {
                 body.copy_from_slice(payload);
                 end[..padding.len()].copy_from_slice(padding);
                 self.rtp_in_place(ssrc, index, header_len, out)
@@ -249,7 +165,8 @@ impl Outbound {
                 let sealed = key.seal_in_place_separate_tag(nonce, Aad::from(&*header), body);
                 sealed.map(|found| tag.copy_from_slice(found.as_ref())).is_ok()
             }
-            Cipher::Cm { key, salt, auth } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, salt, auth } = &**cm;
                 let sealed = key.less_safe_encrypt(body, cm_context(salt, ssrc, index)).is_ok();
                 let rollover = ((index >> 16) as u32).to_be_bytes();
                 tag.copy_from_slice(&sha1_80(auth, &[header, body, &rollover]));
@@ -277,7 +194,8 @@ impl Outbound {
                 }
                 true
             }
-            Cipher::Cm { key, salt, auth } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, salt, auth } = &**cm;
                 let (text, trailer) = out.split_at_mut(compound.len());
                 let sealed =
                     key.less_safe_encrypt(&mut text[RTCP_HEADER..], cm_context(salt, ssrc, index)).is_ok();
@@ -348,7 +266,8 @@ impl Inbound {
             Cipher::Gcm { key, salt } => {
                 key.open_in_place(gcm_nonce(salt, ssrc, index), Aad::from(&*header), body).ok()?;
             }
-            Cipher::Cm { key, salt, auth } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, salt, auth } = &**cm;
                 let (text, tag) = body.split_at_mut(end - header_len);
                 let rollover = ((index >> 16) as u32).to_be_bytes();
                 let expected = sha1_80(auth, &[header, text, &rollover]);
@@ -366,7 +285,7 @@ impl Inbound {
         let end = packet.len().checked_sub(self.rtcp.tag_len() + INDEX_BYTES)?;
         let word_at = match self.rtcp {
             Cipher::Gcm { .. } => packet.len() - INDEX_BYTES,
-            Cipher::Cm { .. } => end,
+            Cipher::Cm(_) => end,
         };
         let word: [u8; 4] = packet.get(word_at..word_at + INDEX_BYTES)?.try_into().ok()?;
         let index = u64::from(u32::from_be_bytes(word) & !ENCRYPTED);
@@ -382,7 +301,8 @@ impl Inbound {
                 let sealed = &mut packet[RTCP_HEADER..word_at];
                 key.open_in_place(gcm_nonce(salt, ssrc, index), Aad::from(aad), sealed).ok()?;
             }
-            Cipher::Cm { key, salt, auth } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, salt, auth } = &**cm;
                 let (text, trailer) = packet.split_at_mut(end);
                 let expected = sha1_80(auth, &[text, &word]);
                 constant_time::verify_slices_are_equal(&expected, &trailer[INDEX_BYTES..]).ok()?;

@@ -1,5 +1,8 @@
 //! Vectors of RFC 3711 and RFC 7714, and what a hostile network may try.
 
+use aws_lc_rs::aead::{self, LessSafeKey, UnboundKey};
+
+use super::cipher::derive_bytes;
 use super::*;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -144,4 +147,9 @@ fn a_forged_flood_of_streams_does_not_grow_the_state() {
         assert!(inbound.rtp(ssrc, 1, 12, &mut [0x80; 60]).is_none());
     }
     assert!(inbound.streams.is_empty());
+}
+
+#[test]
+fn a_viewers_keys_take_little_room_beside_those_of_the_library() {
+    assert!(size_of::<Inbound>() + size_of::<Outbound>() < 400);
 }

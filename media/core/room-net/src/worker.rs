@@ -4,7 +4,9 @@
 //!   wait ──► messages ──► datagrams ──► timers ──► slices ──► hand over ──► wait
 //! ```
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use room_core::ids::ShardIndex;
 use room_core::message::{Event, Message, Owner, Route};
@@ -19,6 +21,11 @@ use crate::socket::Socket;
 
 /// Batches of datagrams read before what they caused is sent.
 const READS: usize = 4;
+/// What viewers tell is read together this often: to wake for each word of each viewer costs more than to read it.
+const PATIENCE: Duration = Duration::from_millis(4);
+
+/// As sound servers ask for.
+const NICE: libc::c_int = -11;
 
 pub(crate) struct Worker {
     pub(crate) index: ShardIndex,
@@ -27,9 +34,17 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Asks for the processor before threads that have time: what is late here is heard. Where the system does not grant
+/// that (`CAP_SYS_NICE`, or systemd's `LimitNICE=`), the thread is one among others.
+fn go_first() {
+    // SAFETY: plain call; zero is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+}
+
 impl Worker {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) {
+        go_first();
         let mut more = false;
         loop {
             if !more {
@@ -41,6 +56,11 @@ impl Worker {
             }
             self.take_datagrams(now);
             self.shard.guarded(|shard| shard.timeout(now));
+            // Before the own viewers are served, so that the other shards serve theirs meanwhile. Not before routes are
+            // changed: whoever is given away must be found.
+            if self.shard.routes.is_empty() {
+                self.post();
+            }
             more = self.shard.guarded(|shard| shard.produce(now)).unwrap_or(true);
             self.flush();
         }
@@ -48,18 +68,36 @@ impl Worker {
         self.flush();
     }
 
-    /// Blocks until a datagram, an input, or `until`.
+    /// Blocks until an input, a datagram, or `until`; with patience for datagrams that may wait.
     fn wait(&self, until: Option<Time>) {
-        let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let mut entries = [entry(self.socket.fd()), entry(self.shared.inboxes[usize::from(self.index)].fd())];
+        if self.shard.is_patient() {
+            let soon = clock::now().plus(PATIENCE);
+            let interrupted = self.block(&[self.inbox()], Some(until.map_or(soon, |until| until.min(soon))));
+            if interrupted || until.is_some_and(|until| until <= soon) {
+                return;
+            }
+        }
+        self.block(&[self.inbox(), self.socket.fd()], until);
+    }
+
+    fn inbox(&self) -> RawFd {
+        self.shared.inboxes[usize::from(self.index)].fd()
+    }
+
+    /// Blocks until something can be read, or `until`. Returns whether something can.
+    fn block(&self, descriptors: &[RawFd], until: Option<Time>) -> bool {
+        let mut entries = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; 2];
+        for (entry, fd) in entries.iter_mut().zip(descriptors) {
+            entry.fd = *fd;
+        }
         let span = until.map(|until| until.since(clock::now()));
         let spec = span.map(|span| libc::timespec {
             tv_sec: span.as_secs().min(86_400) as libc::time_t,
             tv_nsec: libc::c_long::from(span.subsec_nanos() as i32),
         });
         let timeout = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: both entries and the time-out live for the call.
-        unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, std::ptr::null()) };
+        // SAFETY: both entries and the time-out live for the call; an entry without a descriptor is passed over.
+        unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, std::ptr::null()) > 0 }
     }
 
     /// Returns whether to stop.
@@ -111,9 +149,7 @@ impl Worker {
             self.release();
             self.shared.routes.change(self.shard.routes.drain(..));
         }
-        if !self.shard.outbox.is_empty() {
-            self.post();
-        }
+        self.post();
         for event in std::mem::take(&mut self.shard.events) {
             self.tell(event);
         }
@@ -129,6 +165,9 @@ impl Worker {
     }
 
     fn post(&mut self) {
+        if self.shard.outbox.is_empty() {
+            return;
+        }
         let mut piles: Vec<Vec<Input>> = self.shared.inboxes.iter().map(|_| Vec::new()).collect();
         for (shard, message) in self.shard.outbox.drain(..) {
             piles[usize::from(shard)].push(Input::Message(message));
