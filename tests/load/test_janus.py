@@ -18,7 +18,7 @@ from tests.load.janus import beside
 from tests.load.janus_api import JanusError, JanusSession
 from tests.load.janus_server import Settings, configuration
 
-FLOOR = Floor(sendto_gcm_ns=4_000, gso8_gcm_ns=1_400, gcm_ns=170)
+FLOOR = Floor(sendto_gcm_ns=4_000, gso8_gcm_ns=1_400, gcm_ns=170, stream_gcm_ns=2_000)
 WINDOW = Window(
     viewers=1,
     seconds=1.0,

@@ -15,6 +15,14 @@ const TOGETHER: usize = 8;
 /// Audio and video of the reference stream together.
 const PACKETS_PER_S: u32 = 240;
 
+/// Packets of the reference stream's frames, in turn: 192 a second at 30 frames.
+const FRAMES: [usize; 5] = [6, 6, 7, 6, 7];
+const FRAMES_PER_S: u32 = 30;
+const SOUNDS_PER_S: u32 = 50;
+const SOUND_BYTES: usize = 164;
+/// Of which every fifth brings a frame and every third a sound.
+const TICKS_PER_S: u32 = 150;
+
 #[derive(Clone, Copy)]
 enum Send {
     OneByOne,
@@ -33,15 +41,15 @@ impl Sealer {
         Ok(Sealer { key: LessSafeKey::new(key), sent: 0, arena: [0x5a; TOGETHER * PACKET_BYTES] })
     }
 
-    /// Encrypts packet `i` of the arena under a nonce of its own.
-    fn seal(&mut self, i: usize) -> io::Result<&[u8]> {
-        let packet = &mut self.arena[i * PACKET_BYTES..(i + 1) * PACKET_BYTES];
+    /// Encrypts packet `i` of the arena, of so many bytes, under a nonce of its own.
+    fn seal(&mut self, i: usize, length: usize) -> io::Result<&[u8]> {
+        let packet = &mut self.arena[i * PACKET_BYTES..][..length];
         packet[..8].copy_from_slice(&self.sent.to_be_bytes());
         let mut nonce = [0; 12];
         nonce[4..].copy_from_slice(&self.sent.to_be_bytes());
         self.sent += 1;
         let (header, rest) = packet.split_at_mut(HEADER_BYTES);
-        let (content, tag) = rest.split_at_mut(PACKET_BYTES - HEADER_BYTES - TAG_BYTES);
+        let (content, tag) = rest.split_at_mut(length - HEADER_BYTES - TAG_BYTES);
         let sealed = self
             .key
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(header), content)
@@ -54,16 +62,24 @@ impl Sealer {
         match how {
             Send::OneByOne => {
                 for i in 0..TOGETHER {
-                    send_to(socket, self.seal(i)?, viewer)?;
+                    send_to(socket, self.seal(i, PACKET_BYTES)?, viewer)?;
                 }
+                Ok(())
             }
-            Send::Segmented => {
-                for i in 0..TOGETHER {
-                    self.seal(i)?;
-                }
-                send_segments(socket, &self.arena, PACKET_BYTES as u16, viewer)?;
-            }
+            Send::Segmented => self.burst(socket, viewer, TOGETHER),
         }
+    }
+
+    fn burst(&mut self, socket: &UdpSocket, viewer: SocketAddrV4, packets: usize) -> io::Result<()> {
+        for i in 0..packets {
+            self.seal(i, PACKET_BYTES)?;
+        }
+        send_segments(socket, &self.arena[..packets * PACKET_BYTES], PACKET_BYTES as u16, viewer)?;
+        Ok(())
+    }
+
+    fn sound(&mut self, socket: &UdpSocket, viewer: SocketAddrV4) -> io::Result<()> {
+        send_to(socket, self.seal(0, SOUND_BYTES)?, viewer)?;
         Ok(())
     }
 }
@@ -108,13 +124,13 @@ pub fn run(viewers: usize, seconds: usize, local: Local, namespace: Option<&str>
     let mut sealer = Sealer::new()?;
     // The first second warms caches and is not counted.
     slice(&mut sealer, &socket, &addresses, Send::OneByOne)?;
-    let (mut single, mut segmented) = ((0, 0), (0, 0));
-    for second in 0..seconds.max(2) {
-        let (how, total) = match second % 2 {
-            0 => (Send::OneByOne, &mut single),
-            _ => (Send::Segmented, &mut segmented),
+    let (mut single, mut segmented, mut stream) = ((0, 0), (0, 0), (0, 0));
+    for second in 0..seconds.max(3) {
+        let (total, (ns, packets)) = match second % 3 {
+            0 => (&mut single, slice(&mut sealer, &socket, &addresses, Send::OneByOne)?),
+            1 => (&mut segmented, slice(&mut sealer, &socket, &addresses, Send::Segmented)?),
+            _ => (&mut stream, stream_slice(&mut sealer, &socket, &addresses)?),
         };
-        let (ns, packets) = slice(&mut sealer, &socket, &addresses, how)?;
         *total = (total.0 + ns, total.1 + packets);
     }
     let sent = sealer.sent;
@@ -125,6 +141,7 @@ pub fn run(viewers: usize, seconds: usize, local: Local, namespace: Option<&str>
     Ok(json!({
         "sendto_gcm_ns": single.0 / single.1,
         "gso8_gcm_ns": segmented.0 / segmented.1,
+        "stream_gcm_ns": stream.0 / stream.1,
         "gcm_ns": cipher_alone(&mut sealer)?,
         "packets": sent,
         "lost": sent - received,
@@ -138,14 +155,36 @@ fn slice(
     viewers: &[SocketAddrV4],
     how: Send,
 ) -> io::Result<(u64, u64)> {
-    let rounds = PACKETS_PER_S / TOGETHER as u32;
-    let began = (cpu_ns(), sealer.sent, Instant::now());
-    for round in 0..rounds {
-        let due = began.2 + Duration::from_secs(1) * round / rounds;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        for &viewer in viewers {
-            sealer.send_to(socket, viewer, how)?;
+    second(sealer, PACKETS_PER_S / TOGETHER as u32, |sealer, _| {
+        viewers.iter().try_for_each(|viewer| sealer.send_to(socket, *viewer, how))
+    })
+}
+
+/// One second of the reference stream in its own shape: a frame a call, each sound by itself.
+fn stream_slice(sealer: &mut Sealer, socket: &UdpSocket, viewers: &[SocketAddrV4]) -> io::Result<(u64, u64)> {
+    second(sealer, TICKS_PER_S, |sealer, tick| {
+        if tick % (TICKS_PER_S / FRAMES_PER_S) == 0 {
+            let packets = FRAMES[(tick * FRAMES_PER_S / TICKS_PER_S) as usize % FRAMES.len()];
+            viewers.iter().try_for_each(|viewer| sealer.burst(socket, *viewer, packets))?;
         }
+        if tick % (TICKS_PER_S / SOUNDS_PER_S) == 0 {
+            viewers.iter().try_for_each(|viewer| sealer.sound(socket, *viewer))?;
+        }
+        Ok(())
+    })
+}
+
+/// Does `rounds` rounds within a second.  Returns CPU nanoseconds and packets.
+fn second(
+    sealer: &mut Sealer,
+    rounds: u32,
+    mut round: impl FnMut(&mut Sealer, u32) -> io::Result<()>,
+) -> io::Result<(u64, u64)> {
+    let began = (cpu_ns(), sealer.sent, Instant::now());
+    for number in 0..rounds {
+        let due = began.2 + Duration::from_secs(1) * number / rounds;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        round(sealer, number)?;
     }
     Ok((cpu_ns() - began.0, sealer.sent - began.1))
 }
@@ -154,7 +193,7 @@ fn cipher_alone(sealer: &mut Sealer) -> io::Result<u64> {
     const PACKETS: u64 = 200_000;
     let began = cpu_ns();
     for i in 0..PACKETS as usize {
-        std::hint::black_box(sealer.seal(i % TOGETHER)?);
+        std::hint::black_box(sealer.seal(i % TOGETHER, PACKET_BYTES)?);
     }
     Ok((cpu_ns() - began) / PACKETS)
 }
