@@ -24,7 +24,7 @@ from room_server.access.rules import Admission
 from room_server.clock import Clock
 from room_server.events.rules import RoomType, SessionState
 from room_server.ids import CtaId
-from room_server.room import course
+from room_server.room import course, featured
 from room_server.room.course import Cta, PlaybackState
 from room_server.room.notices import CodecsDecoded, CountChanged, CtaHidden, CtaShown, PersonCameOrWent
 from room_server.room.permissions import is_team
@@ -138,8 +138,8 @@ class Room:
         self.state = replace(self.state, stage=stage)
         programme = self.programme
         layout = (
-            stage.layout(Kind.AUDIO, programme.audio if programme else None),
-            stage.layout(Kind.VIDEO, programme.video if programme else None),
+            featured.layout(stage, Kind.AUDIO, programme.audio if programme else None),
+            featured.layout(stage, Kind.VIDEO, programme.video if programme else None),
         )
         if layout != self._layout:
             self._set_layout(layout)

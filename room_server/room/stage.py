@@ -79,7 +79,8 @@ class StageView:
 class Stage:
     """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind.
 
-    `kept` are the places of those who are away, longest away first; `voices` the tracks that speak.
+    `kept` are the places of those who are away, longest away first; `voices` the tracks that speak, `spoke`
+    whoever was last heard, the latest first.
     """
 
     people: tuple[OnStage, ...] = ()
@@ -89,6 +90,7 @@ class Stage:
     tracks: tuple[tuple[PersonId, Kind, TrackId], ...] = ()
     screens: frozenset[PersonId] = frozenset()
     voices: frozenset[TrackId] = frozenset()
+    spoke: tuple[PersonId, ...] = ()
     door: StageDoor = StageDoor.CLOSED
 
     def is_on(self, person_id: PersonId) -> bool:
@@ -170,7 +172,11 @@ class Stage:
 
     def heard(self, track: TrackId, *, speaking: bool) -> Stage:
         """Return the stage after somebody began or ended to speak."""
-        return replace(self, voices=self.voices | {track} if speaking else self.voices - {track})
+        if not speaking:
+            return replace(self, voices=self.voices - {track})
+        now = tuple(who for who, _, one in self.tracks if one == track)
+        before = tuple(who for who in self.spoke if who not in now)
+        return replace(self, voices=self.voices | {track}, spoke=(*now, *before)[: SLOTS - 1])
 
     def tracks_of(self, person_id: PersonId, kind: Kind) -> tuple[TrackId, ...]:
         return tuple(track for who, what, track in self.tracks if who == person_id and what is kind)
@@ -178,13 +184,13 @@ class Stage:
     def layout(self, kind: Kind, programme: TrackId | None) -> tuple[TrackId | None, ...]:
         """Return the track of each slot of `kind`."""
         slots: list[TrackId | None] = [programme, *[None] * (SLOTS - 1)]
-        for place, track in self._carried(kind).items():
+        for place, track in self.carried(kind).items():
             slots[place] = track
         return tuple(slots)
 
     def view(self) -> StageView:
         """What everyone is told of the stage."""
-        audio, video = self._carried(Kind.AUDIO), self._carried(Kind.VIDEO)
+        audio, video = self.carried(Kind.AUDIO), self.carried(Kind.VIDEO)
         on_stage = tuple(
             StageSlot(
                 one.person_id,
@@ -199,7 +205,8 @@ class Stage:
         )
         return StageView(on_stage, tuple(sorted(self.invited)))
 
-    def _carried(self, kind: Kind) -> Mapping[int, TrackId]:
+    def carried(self, kind: Kind) -> Mapping[int, TrackId]:
+        """Return what is forwarded of people, by place."""
         if self.door is StageDoor.CLOSED:
             return {}
         latest = {who: track for who, what, track in self.tracks if what is kind}

@@ -33,7 +33,7 @@ BENCHES = (
 class Floor:
     """CPU nanoseconds of the cheapest conceivable sender, a packet of 1,208 bytes.
 
-    `stream_gcm_ns` is its price of the reference stream itself: a frame a call, and each short packet of sound alone.
+    `stream_gcm_ns` is its price of the reference stream itself: a frame a call, and each sound alone.
     """
 
     sendto_gcm_ns: int

@@ -53,12 +53,13 @@ async def test_what_is_published_on_the_stage_is_forwarded_on_air_only(here: Wor
     publish(here, connect(here, hal), 7, 8)
     await here.rooms.staging.enter(hal)
     key = room_of(here, session).key
-    assert here.media.layouts[key] == ((None,) * 4, (None,) * 4)
+    assert here.media.layouts[key] == ((None,) * 8, (None,) * 8)
     assert stage_as_told(here, ann).on_stage[0].audio_slot is None
 
     await here.rooms.hosting.start(hal)
 
-    assert here.media.layouts[key] == ((None, 7, None, None), (None, 8, None, None))
+    nobody = (None,) * 3
+    assert here.media.layouts[key] == ((None, 7, None, None, 7, *nobody), (None, 8, None, None, 8, *nobody))
     assert (
         stage_as_told(here, ann).on_stage[0].audio_slot,
         stage_as_told(here, ann).on_stage[0].video_slot,
@@ -75,14 +76,14 @@ async def test_the_stage_of_an_automated_session_opens_for_a_host_who_took_over(
     await on_air(here, session)
     publish(here, connect(here, hal), 7, 8)
     await here.rooms.staging.enter(hal)
-    key, source = room_of(here, session).key, here.media.sources[0]
-    assert here.media.layouts[key][0] == (source.audio, None, None, None)
+    key, source, nobody = room_of(here, session).key, here.media.sources[0], (None,) * 3
+    assert here.media.layouts[key][0] == (source.audio, *nobody, source.audio, *nobody)
 
     await here.rooms.running.take_over(hal)
-    assert here.media.layouts[key][0] == (source.audio, 7, None, None)
+    assert here.media.layouts[key][0] == (source.audio, 7, None, None, 7, source.audio, None, None)
 
     await here.rooms.running.hand_back(hal, HandBack.LEFT_OFF)
-    assert here.media.layouts[key][0] == (source.audio, None, None, None)
+    assert here.media.layouts[key][0] == (source.audio, *nobody, source.audio, *nobody)
 
 
 async def test_a_track_that_ends_frees_its_slot(here: World) -> None:

@@ -176,13 +176,18 @@ impl Shard {
         let changed = found.set_layout(layout);
         for place in found.peers.clone() {
             let Some(peer) = self.peers[place].as_mut() else { continue };
-            peer.steering.hurry();
+            let mut is_touched = false;
             for (kind, index) in &changed {
                 if let Some(slot) = peer.slot(*kind, *index) {
                     slot.interrupt();
                     slot.choose(None);
+                    is_touched = true;
                 }
             }
+            if !is_touched {
+                continue;
+            }
+            peer.steering.hurry();
             if peer.is_connected() {
                 self.join_slots(now, place);
             }

@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::packet::Packet;
 use crate::room::Place;
 use crate::shard::Shard;
-use crate::slot::Need;
+use crate::slot::{Need, Slot};
 use crate::time::Time;
 use crate::track::Origin;
 
@@ -185,7 +185,7 @@ impl Shard {
         for packet in packets {
             let Some(track) = found.tracks.get_mut(&packet.track) else { continue };
             let is_new = track.remember(now, &packet);
-            if is_new && !found.peers.is_empty() && found.slot_of(&found.tracks[&packet.track]).is_some() {
+            if is_new && !found.peers.is_empty() && found.carries(&found.tracks[&packet.track]) {
                 wanted.push(packet);
             }
         }
@@ -219,9 +219,7 @@ impl Shard {
     fn serve(&mut self, now: Time, job: &mut Job) -> bool {
         let Some(room) = self.rooms.get(&job.room) else { return false };
         let track = job.packets.first().and_then(|packet| room.tracks.get(&packet.track));
-        let Some((track, index)) = track.and_then(|track| Some((track, room.slot_of(track)?))) else {
-            return false;
-        };
+        let Some(track) = track.filter(|track| room.carries(track)) else { return false };
         let longest = job.packets.iter().map(|packet| packet.payload.len()).max().unwrap_or_default();
         let mut need = None;
         let has_layers = room.has_layers();
@@ -238,24 +236,25 @@ impl Shard {
             if has_layers && peer.steering.is_due(now) {
                 steer(peer, room, now);
             }
-            let Some(at) = peer.place_of(track.kind, index) else { continue };
+            let carrying = peer.slots_named(|kind, at| kind == track.kind && room.carries_in(at, track));
             let Some((mut link, slots)) = peer.link(now, &self.setup.anchor, &mut self.transmit) else {
                 continue;
             };
-            let slot = &mut slots[at];
-            let before = slot.wake();
-            for (n, packet) in job.packets.iter().enumerate() {
-                let is_last = n + 1 == job.packets.len();
-                let padding = padding(packet.payload.len(), longest, is_last);
-                if let Need::Keyframe(layer) = slot.live(packet, padding, track, &mut link) {
-                    need = Some(layer);
+            for (_, slot) in slots.iter_mut().enumerate().filter(|(at, _)| carrying & 1 << at != 0) {
+                let before = slot.wake();
+                for (n, packet) in job.packets.iter().enumerate() {
+                    let is_last = n + 1 == job.packets.len();
+                    let padding = padding(packet.payload.len(), longest, is_last);
+                    if let Need::Keyframe(layer) = slot.live(packet, padding, track, &mut link) {
+                        need = Some(layer);
+                    }
                 }
-            }
-            if let Some(last) = job.packets.last() {
-                slot.report_due(last, &mut link);
-            }
-            if slot.wake() != before {
-                self.fan_out_woke.push(viewer);
+                if let Some(last) = job.packets.last() {
+                    slot.report_due(last, &mut link);
+                }
+                if slot.wake() != before {
+                    self.fan_out_woke.push(viewer);
+                }
             }
         }
         let more = job.next < room.peers.len();
@@ -317,7 +316,7 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(place).and_then(Option::as_mut) else { return };
         let Some(room) = self.rooms.get(&peer.room) else { return };
         if self.deadline.is_some_and(|deadline| now >= deadline) {
-            peer.slots.iter_mut().for_each(crate::slot::Slot::interrupt);
+            peer.slots.iter_mut().for_each(Slot::interrupt);
             return;
         }
         let (id, round_trip) = (peer.id, peer.round_trip.unwrap_or_default());

@@ -180,13 +180,15 @@ impl Peer {
 
     #[must_use]
     pub fn slot(&mut self, kind: MediaKind, index: usize) -> Option<&mut Slot> {
-        self.place_of(kind, index).map(|at| &mut self.slots[at])
+        let at = self.names.iter().position(|name| *name == (kind, index))?;
+        self.slots.get_mut(at)
     }
 
-    /// Where among the slots.
+    /// The slots of some kinds and indices, as bits.
     #[must_use]
-    pub fn place_of(&self, kind: MediaKind, index: usize) -> Option<usize> {
-        self.names.iter().position(|name| *name == (kind, index))
+    pub fn slots_named(&self, named: impl Fn(MediaKind, usize) -> bool) -> u32 {
+        let bit = |(at, (kind, index)): (usize, &(MediaKind, usize))| u32::from(named(*kind, *index)) << at;
+        self.names.iter().take(32).enumerate().map(bit).sum()
     }
 
     /// The way to the viewer with its slots; `None` before it is connected.

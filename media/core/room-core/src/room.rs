@@ -74,10 +74,16 @@ impl Room {
         self.tracks.values().any(|track| track.ladder.has_choice())
     }
 
-    /// The slot that carries `track`.
+    /// Some slot carries `track`.
     #[must_use]
-    pub fn slot_of(&self, track: &Track) -> Option<usize> {
-        self.layout.of(track.kind).iter().position(|carried| *carried == Some(track.id))
+    pub fn carries(&self, track: &Track) -> bool {
+        self.layout.of(track.kind).contains(&Some(track.id))
+    }
+
+    /// That slot carries `track`, which several may do.
+    #[must_use]
+    pub fn carries_in(&self, slot: usize, track: &Track) -> bool {
+        self.layout.of(track.kind).get(slot) == Some(&Some(track.id))
     }
 
     /// The track of a slot, for everyone but its publisher.

@@ -381,6 +381,10 @@ mod lifecycle_tests;
 mod layers_h264_tests;
 
 #[cfg(test)]
+#[path = "layout_tests.rs"]
+mod layout_tests;
+
+#[cfg(test)]
 #[path = "described_tests.rs"]
 mod described_tests;
 
