@@ -2,14 +2,15 @@
 
 Audio is Opus.  Video is VP8, then VP9 and AV1 of profile 0, and towards viewers also H.264 constrained
 baseline in packetization mode 1; each with its retransmission format (RFC 4588) where offered.  VP8 is the
-first: a browser sends what is answered first until it is told that everybody can decode another.
+first: a browser sends what is answered first until it is told that everybody can decode another.  Who
+publishes without VP8, as broadcasting programs do, is answered with what it has of H.264, VP9 and AV1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import lru_cache
 from typing import Final
 
@@ -53,6 +54,13 @@ PUBLISHED: Final = (Codec.VP8, Codec.VP9, Codec.AV1)
 """What browsers may send of video; they begin with the first."""
 
 
+class Least(Enum):
+    """What of video a section must offer at the least."""
+
+    VP8 = auto()
+    ANY = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class CodecParams:
     """One answered codec.  `feedback` as in a=rtcp-fb; `fmtp` is the answer's, empty for none."""
@@ -66,14 +74,17 @@ class CodecParams:
     fmtp: str
 
 
-def answerable(section: Section, kind: Kind, ours: Direction) -> tuple[CodecParams, ...]:
+def answerable(
+    section: Section, kind: Kind, ours: Direction, least: Least = Least.VP8
+) -> tuple[CodecParams, ...]:
     """The codecs to answer, best first; `ours` is the direction of the answer.
 
-    Raise `NegotiationRefused("codec_missing")` without Opus, or without VP8.
+    Raise `NegotiationRefused("codec_missing")` without Opus, or without the `least` of video.
     """
     return _answerable(
         kind,
         ours,
+        least,
         section.media.formats if section.media else (),
         section.values("rtpmap"),
         section.values("fmtp"),
@@ -85,6 +96,7 @@ def answerable(section: Section, kind: Kind, ours: Direction) -> tuple[CodecPara
 def _answerable(
     kind: Kind,
     ours: Direction,
+    least: Least,
     formats: tuple[str, ...],
     rtpmap: tuple[str, ...],
     fmtp: tuple[str, ...],
@@ -99,14 +111,16 @@ def _answerable(
     vp8 = next(
         (pt for pt, codec in offered.items() if codec.name == "vp8" and codec.clock_rate == 90_000), None
     )
-    if vp8 is None:
+    if vp8 is None and least is Least.VP8:
         raise NegotiationRefused("codec_missing", "a video section without VP8")
-    chosen = [_video(section, offered, Codec.VP8, vp8)]
-    if ours.sends and (h264 := _constrained_baseline(section, offered)) is not None:
+    chosen = [] if vp8 is None else [_video(section, offered, Codec.VP8, vp8)]
+    if (ours.sends or vp8 is None) and (h264 := _constrained_baseline(section, offered)) is not None:
         chosen.append(_video(section, offered, Codec.H264, h264))
     for codec, parameter in ((Codec.VP9, "profile-id"), (Codec.AV1, "profile")):
         if (pt := _first_profile(section, offered, codec, parameter)) is not None:
             chosen.append(_video(section, offered, codec, pt))
+    if not chosen:
+        raise NegotiationRefused("codec_missing", "a video section without VP8, H.264, VP9 or AV1")
     return tuple(chosen)
 
 

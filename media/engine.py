@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Self, TypeVar
 
@@ -35,13 +35,17 @@ from media.events import (
     TrackStarted,
     event_of,
 )
+from media.fragment import Bundle, write_fragment
 from media.negotiation import (
     Candidate,
     Kind,
     Limits,
     LocalDescription,
+    Negotiated,
     NegotiationRefused,
+    Offer,
     Publishing,
+    Purpose,
     answer,
     read_offer,
 )
@@ -60,12 +64,14 @@ __all__ = [
     "LayersWanted",
     "Muting",
     "NegotiationRefused",
+    "Offer",
     "PeerConnected",
     "PeerGone",
     "PeerId",
     "PeerStats",
     "PublishedTrack",
     "Publishing",
+    "Purpose",
     "RoomFailed",
     "RoomKey",
     "Speaking",
@@ -73,6 +79,9 @@ __all__ = [
     "TrackId",
     "TrackStarted",
 ]
+
+STREAM_CONSENT_S = 15
+"""A stream has no other sign of life than its consent (RFC 7675, which has 30 s)."""
 
 _T = TypeVar("_T")
 _EVENTS_AT_ONCE = 1_000
@@ -257,16 +266,21 @@ class Engine:
         Raise `NegotiationRefused`, or `EngineRefused` when the room is closed or full.
         """
         offer = read_offer(offer_sdp, self._limits)
-        local = LocalDescription(
-            ice_ufrag=secrets.token_hex(8),
-            ice_pwd=secrets.token_hex(16),
-            fingerprint=self._core.fingerprint,
-            candidates=self._candidates,
-            tcp_candidates=self._tcp_candidates,
-            session_id=secrets.randbits(62),
-            next_ssrc=lambda: secrets.randbits(32),
-        )
-        negotiated = answer(offer, local, may_publish)
+        return self._add(room, answer(offer, self._new_local(), may_publish))
+
+    def read_offer(self, offer_sdp: str, purpose: Purpose) -> Offer:
+        """Return the offer of a stream, one that can be answered.  Raise `NegotiationRefused`."""
+        return read_offer(offer_sdp, self._limits, purpose)
+
+    def connect_stream(self, room: RoomKey, offer: Offer, first_slot: int) -> Connected:
+        """Answer an offer that `read_offer` returned; what it receives are the slots from `first_slot` on.
+
+        The stream is gone after 15 s without consent.  Raise `EngineRefused` when the room is closed or full.
+        """
+        negotiated = answer(offer, self._new_local(), Publishing.ALLOWED, first_slot)
+        return self._add(room, replace(negotiated, consent_s=STREAM_CONSENT_S))
+
+    def _add(self, room: RoomKey, negotiated: Negotiated) -> Connected:
         params = json.dumps(negotiated.to_core())
         peer, tracks = _refusing(lambda: self._core.add_peer(room, params))
         published = tuple(
@@ -274,6 +288,20 @@ class Engine:
             for track, one in zip(tracks, negotiated.publishes, strict=True)
         )
         return Connected(PeerId(peer), negotiated.answer_sdp, published, negotiated.decodes)
+
+    def _new_local(self) -> LocalDescription:
+        return self._local(IceCredentials(secrets.token_hex(8), secrets.token_hex(16)))
+
+    def _local(self, ice: IceCredentials) -> LocalDescription:
+        return LocalDescription(
+            ice_ufrag=ice.ufrag,
+            ice_pwd=ice.pwd,
+            fingerprint=self._core.fingerprint,
+            candidates=self._candidates,
+            tcp_candidates=self._tcp_candidates,
+            session_id=secrets.randbits(62),
+            next_ssrc=lambda: secrets.randbits(32),
+        )
 
     def restart_ice(self, peer: PeerId, remote_ufrag: str) -> IceCredentials:
         """Let a peer go on by another name, from wherever; return ours.  One that has ended is no error.
@@ -283,6 +311,10 @@ class Engine:
         ours = IceCredentials(secrets.token_hex(8), secrets.token_hex(16))
         _refusing(lambda: self._core.restart_ice(peer, ours.ufrag, ours.pwd, remote_ufrag))
         return ours
+
+    def fragment(self, ice: IceCredentials, bundle: Bundle) -> str:
+        """Return what a stream is told of its restart: our new names and where we are."""
+        return write_fragment(bundle, self._local(ice))
 
     def disconnect(self, peer: PeerId) -> None:
         """End a connection; `PeerGone` follows.  One that has ended already is no error."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from media import codecs
 from media.codecs import PUBLISHED, Codec, CodecParams, Kind
-from media.offer import Limits, Offer, OfferedSection, RemoteTransport, Role, read_offer
+from media.offer import Limits, Offer, OfferedSection, Purpose, RemoteTransport, Role, read_offer
 from media.sdp import NegotiationRefused
 
 __all__ = [
@@ -33,9 +33,11 @@ __all__ = [
     "Offer",
     "PublishParams",
     "Publishing",
+    "Purpose",
     "RemoteTransport",
     "SlotParams",
     "answer",
+    "candidate_lines",
     "read_offer",
 ]
 
@@ -101,12 +103,15 @@ class PublishParams:
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
+    """`consent_s`: without a check of the peer for so long it is gone; None is what RFC 7675 says."""
+
     answer_sdp: str
     local_ufrag: str
     local_pwd: str
     transport: RemoteTransport
     slots: tuple[SlotParams, ...]
     publishes: tuple[PublishParams, ...]
+    consent_s: int | None = None
 
     @property
     def decodes(self) -> frozenset[Codec]:
@@ -118,6 +123,7 @@ class Negotiated:
         """The peer's parameters as the core reads them, JSON-able."""
         remote = self.transport
         return {
+            **({} if self.consent_s is None else {"consent_s": self.consent_s}),
             "local": {"ufrag": self.local_ufrag, "pwd": self.local_pwd},
             "remote": {
                 "ufrag": remote.ice_ufrag,
@@ -151,8 +157,11 @@ class Negotiated:
         }
 
 
-def answer(offer: Offer, local: LocalDescription, publishing: Publishing) -> Negotiated:
-    """Answer an offer that `read_offer` accepted: slots numbered, sources given, nothing refused any more."""
+def answer(offer: Offer, local: LocalDescription, publishing: Publishing, first_slot: int = 0) -> Negotiated:
+    """Answer an offer that `read_offer` accepted: slots numbered from `first_slot`, sources given.
+
+    Nothing is refused any more.
+    """
     slots: list[SlotParams] = []
     publishes: list[PublishParams] = []
     next_source = _sources(offer, local)
@@ -161,7 +170,7 @@ def answer(offer: Offer, local: LocalDescription, publishing: Publishing) -> Neg
             continue
         ids = {uri: number for number, _, uri in section.extensions}
         if section.role is Role.SLOT:
-            index = sum(slot.kind is section.kind for slot in slots)
+            index = first_slot + sum(slot.kind is section.kind for slot in slots)
             repaired = any(codec.rtx_pt is not None for codec in section.codecs)
             ssrc, rtx_ssrc = next_source(), next_source() if repaired else None
             slots.append(SlotParams(section.kind, index, section.mid, ssrc, rtx_ssrc, section.codecs, ids))
@@ -208,7 +217,7 @@ def _answer_text(
             lines += _refused_lines(section)
             continue
         lines += _section_lines(section, local)
-        lines += _candidate_lines(local)
+        lines += candidate_lines(local)
         if section.mid in slot_of:
             lines += ["a=sendonly", *_source_lines(slot_of[section.mid])]
         elif section.mid in published:
@@ -275,7 +284,7 @@ def _layer_lines(rids: tuple[str, ...]) -> list[str]:
     return [*(f"a=rid:{rid} recv" for rid in rids), f"a=simulcast:recv {';'.join(rids)}"]
 
 
-def _candidate_lines(local: LocalDescription) -> list[str]:
+def candidate_lines(local: LocalDescription) -> list[str]:
     """Host candidates of component 1, the first preferred (RFC 8445 section 5.1.2.1), and no more to come.
 
     They stand in every section: browsers read the first of a bundle, aiortc the last.

@@ -1,8 +1,8 @@
 """Reading an offer: each m-line's role, what it can be answered with, and the peer's transport.
 
     recvonly                 SLOT       a receive slot: 0, 1, 2… of its kind in the order of the offer
-    sendonly, sendrecv       PUBLISH    something the peer publishes
-    inactive                 IDLE       answered inactive
+    sendonly, sendrecv       PUBLISH    something the peer publishes; SLOT for sendrecv of one that watches
+    inactive                 IDLE       answered inactive, as is what the offer's purpose has no use for
     port 0 without bundle-only, neither audio nor video, another transport    REFUSED    out of BUNDLE
 
 Invariant: an `Offer` that exists can be answered: every limit held, every section that is not REFUSED is
@@ -17,7 +17,7 @@ from enum import Enum, auto
 from typing import Final
 
 from media import codecs, simulcast
-from media.codecs import CodecParams, Kind
+from media.codecs import CodecParams, Kind, Least
 from media.sdp import Description, Direction, MediaLine, NegotiationRefused, Section, TextLimits, parse
 
 
@@ -41,6 +41,14 @@ class RemoteTransport:
     ice_ufrag: str
     ice_pwd: str
     fingerprints: tuple[tuple[str, str], ...]
+
+
+class Purpose(Enum):
+    """What an offer is made for: the two ways of a room, or one of them alone (WHEP, WHIP)."""
+
+    ROOM = auto()
+    WATCH = auto()
+    PUBLISH = auto()
 
 
 class Role(Enum):
@@ -76,23 +84,24 @@ class Offer:
     sections: tuple[OfferedSection, ...]
 
 
-def read_offer(sdp: str, limits: Limits) -> Offer:
-    """Return what the offer asks for.
+def read_offer(sdp: str, limits: Limits, purpose: Purpose = Purpose.ROOM) -> Offer:
+    """Return what the offer asks for.  Who only publishes may do so without VP8.
 
     Raise `NegotiationRefused` with a code of `media.sdp.parse`, or `no_media`, `bundle_required`,
     `mid_invalid`, `rtcp_mux_required`, `codec_missing`, `too_many_slots`, `too_many_publishes`,
     `too_many_candidates`, `too_many_extensions`, `too_many_fingerprints`, `too_many_ssrcs`, `ice_invalid`,
     `ice_lite_unsupported`, `fingerprint_missing`, `setup_unsupported`, `simulcast_invalid`,
-    `too_many_layers`.
+    `too_many_layers`, `nothing_to_receive`, `nothing_to_send`.
     """
     description = parse(sdp, limits.text)
     _check_counts(description, limits)
     bundle = description.bundle()
-    sections = tuple(_offered(section, description.session, bundle) for section in description.media)
+    sections = tuple(_offered(section, description.session, bundle, purpose) for section in description.media)
     mids = [section.mid for section in sections if section.mid]
     if len(set(mids)) != len(mids):
         raise NegotiationRefused("mid_invalid", "two sections of one mid")
     _check_roles(sections, limits)
+    _check_purpose(sections, purpose)
     by_mid = {offered.mid: raw for offered, raw in zip(sections, description.media, strict=True)}
     carriers = [by_mid[mid] for mid in bundle if mid in by_mid] or list(description.media)
     return Offer(_transport(carriers[0], description.session), sections)
@@ -110,7 +119,7 @@ def _check_counts(description: Description, limits: Limits) -> None:
             raise NegotiationRefused(code, f"more than {most} in an offer")
 
 
-def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> OfferedSection:
+def _offered(section: Section, session: Section, bundle: tuple[str, ...], purpose: Purpose) -> OfferedSection:
     media = section.media
     if media is None:
         raise NegotiationRefused("sdp_malformed", "a section without an m-line")
@@ -125,8 +134,9 @@ def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> Off
     if not section.has("rtcp-mux"):
         raise NegotiationRefused("rtcp_mux_required", "an m-line without a=rtcp-mux")
     kind = Kind(media.kind)
-    role = _role(section.direction() or session.direction() or Direction.SENDRECV)
+    role = _role(section.direction() or session.direction() or Direction.SENDRECV, purpose)
     ours = Direction.SENDONLY if role is Role.SLOT else Direction.RECVONLY
+    least = Least.ANY if role is Role.PUBLISH and purpose is Purpose.PUBLISH else Least.VP8
     extensions = codecs.extensions(section, session, kind, ours)
     named = {uri for _, _, uri in extensions}
     layered = role is Role.PUBLISH and kind is Kind.VIDEO and codecs.STREAM_ID in named
@@ -135,7 +145,7 @@ def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> Off
         media,
         mid,
         kind,
-        codecs.answerable(section, kind, ours),
+        codecs.answerable(section, kind, ours, least),
         extensions,
         section.ssrcs(),
         simulcast.layers(section) if layered else (),
@@ -143,10 +153,10 @@ def _offered(section: Section, session: Section, bundle: tuple[str, ...]) -> Off
     )
 
 
-def _role(direction: Direction) -> Role:
-    if direction.sends:
-        return Role.PUBLISH
-    return Role.SLOT if direction.receives else Role.IDLE
+def _role(direction: Direction, purpose: Purpose) -> Role:
+    if direction.receives and (purpose is Purpose.WATCH or not direction.sends):
+        return Role.IDLE if purpose is Purpose.PUBLISH else Role.SLOT
+    return Role.PUBLISH if direction.sends and purpose is not Purpose.WATCH else Role.IDLE
 
 
 def _check_roles(sections: tuple[OfferedSection, ...], limits: Limits) -> None:
@@ -161,6 +171,14 @@ def _check_roles(sections: tuple[OfferedSection, ...], limits: Limits) -> None:
         raise NegotiationRefused("too_many_ssrcs", f"more than {limits.ssrcs} sources in an offer")
 
 
+def _check_purpose(sections: tuple[OfferedSection, ...], purpose: Purpose) -> None:
+    roles = {section.role for section in sections}
+    if purpose is Purpose.WATCH and Role.SLOT not in roles:
+        raise NegotiationRefused("nothing_to_receive", "no section that receives")
+    if purpose is Purpose.PUBLISH and Role.PUBLISH not in roles:
+        raise NegotiationRefused("nothing_to_send", "no section that sends")
+
+
 def _transport(carrier: Section, session: Section) -> RemoteTransport:
     """The whole bundle's transport: that of its first section, else the session's (RFC 9143 section 7.1)."""
 
@@ -168,7 +186,7 @@ def _transport(carrier: Section, session: Section) -> RemoteTransport:
         return carrier.value(name) if carrier.has(name) else session.value(name)
 
     ufrag, pwd = said("ice-ufrag") or "", said("ice-pwd") or ""
-    if not _UFRAG.fullmatch(ufrag) or not _PWD.fullmatch(pwd):
+    if not UFRAG.fullmatch(ufrag) or not PWD.fullmatch(pwd):
         raise NegotiationRefused(
             "ice_invalid", "ICE credentials are missing or not as RFC 8839 section 5.4 says"
         )
@@ -188,6 +206,6 @@ def _transport(carrier: Section, session: Section) -> RemoteTransport:
 
 _KINDS: Final = frozenset(kind.value for kind in Kind)
 _TRANSPORTS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"})
-_UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
-_PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
+UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
+PWD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _SHA_256: Final = re.compile(r"(?i:sha-256) ((?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2})")
