@@ -28,8 +28,8 @@ from aiohttp import web
 
 from room_server.access.key import server_key
 from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
-from room_server.access.rules import TEAM_PER_ROOM
-from room_server.access.service import Access, AccessLimits
+from room_server.access.rules import TEAM_PER_ROOM, Closing
+from room_server.access.service import Access, AccessLimits, OnClosing
 from room_server.access.turn import Turn
 from room_server.accounts.service import Workspaces
 from room_server.clock import Clock, WallClock, wall_now
@@ -43,11 +43,12 @@ from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
 from room_server.http.limits import JoinLimits, JoinRate, TicketRate
 from room_server.http.metrics import HttpMetrics
+from room_server.http.operations import Operation
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
 from room_server.http.texts import texts
 from room_server.http.tls import server_context
-from room_server.ids import NodeId
+from room_server.ids import ConnectionId, NodeId
 from room_server.room.log import ChatLogs
 from room_server.room.plan import Plans
 from room_server.room.ports import Ports
@@ -55,6 +56,8 @@ from room_server.room.routes import ChatLogRoutes
 from room_server.room.service import RoomService
 from room_server.storage import Database
 from room_server.storage.upgrade_process import upgrade_apart
+from room_server.whip import routes as whip_routes
+from room_server.whip.service import Streams, Way
 from signaling.fanout import SocketFanout
 from signaling.server import Signalling, create
 
@@ -83,6 +86,7 @@ class RoomServer:
         self.access: Access
         self.rooms: RoomService
         self.signalling: Signalling
+        self.streams: Streams
         self.readiness: Readiness
         self.app: web.Application
         self.metrics = HttpMetrics()
@@ -158,28 +162,15 @@ class RoomServer:
         self._addresses = Addresses(self.settings.trusted_proxy, self.settings.origin)
         door = TicketRate(self.settings.joins_per_minute, self._addresses)
         self.signalling = create(self.rooms, self.access, door, fanout, texts().refusal)
+        self.streams = Streams(self.rooms, self.access, self.engine)
+        self.access.on_closing = _each(self.signalling.on_closing, self.streams.on_closing)
 
     async def _open_http(self) -> None:
         settings, stack = self.settings, self._stack
         static = StaticFiles()
-        entry = static.entry(ENTRY)
-        pages = Pages(entry.styles)
-        log = ChatLogRoutes(self.access, ChatLogs(self.database))
-        routes = AccessRoutes(
-            self.access,
-            Surroundings(
-                pages=pages,
-                entry=entry,
-                rate=JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute)),
-                turn=_turn(settings),
-                addresses=self._addresses,
-                readiness=self.readiness,
-                metrics=self.metrics,
-                log=log,
-            ),
-        )
+        pages = Pages(static.entry(ENTRY).styles)
         health = self.readiness.operations()
-        operations = (*routes.operations(), *log.operations(), *health)
+        operations = (*self._operations(static, pages), *health)
         self.app = app = http_app.public(operations, self.metrics, static, pages, self._addresses)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
@@ -193,13 +184,28 @@ class RoomServer:
         self.url = settings.origin or f"{scheme}://{_reachable(settings.host)}:{port}"
         self.metrics_url = f"http://{_reachable(settings.metrics_host)}:{metrics_port}/metrics"
         stack.push_async_callback(self.signalling.close)
+        stack.push_async_callback(self.streams.close)
         stack.push_async_callback(self.rooms.close)
         await self.rooms.start()
+
+    def _operations(self, static: StaticFiles, pages: Pages) -> Iterable[Operation]:
+        """What the features serve."""
+        settings, addresses, readiness, metrics = self.settings, self._addresses, self.readiness, self.metrics
+        rate = JoinRate(JoinLimits(settings.joins_per_minute, settings.unknown_links_per_minute))
+        turn = _turn(settings)
+        log = ChatLogRoutes(self.access, ChatLogs(self.database))
+        entry = static.entry(ENTRY)
+        around = Surroundings(pages, entry, rate, turn, addresses, readiness, metrics, log)
+        yield from AccessRoutes(self.access, around).operations()
+        yield from log.operations()
+        beside = whip_routes.Surroundings(rate, turn, addresses, readiness, metrics)
+        yield from whip_routes.StreamRoutes(self.streams, beside).operations()
 
     # ---- running
 
     def _media_event(self, event: EngineEvent) -> None:
         self.rooms.media_event(event)
+        self.streams.media_event(event)
 
     async def _give_up(self) -> None:
         """Another process took this node's place: whoever runs the server starts it anew."""
@@ -208,6 +214,8 @@ class RoomServer:
     def _read_engine(self) -> Iterable[tuple[str, str, float]]:
         stats = self.engine.stats()
         yield "room_media_peers", "Media connections", float(len(stats.peers))
+        yield "room_whep_streams", "Players that watch by WHEP", float(self.streams.count(Way.WHEP))
+        yield "room_whip_streams", "Programs that publish by WHIP", float(self.streams.count(Way.WHIP))
         for name, value in stats.totals.items():
             yield f"room_media_{name}_total", f"Media: {name.replace('_', ' ')}", float(value)
         yield "room_media_frames_refused_total", "Media: frames refused", float(stats.frames_refused)
@@ -232,6 +240,15 @@ async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[N
             _log.info("draining")
             await server.close()
     _log.info("stopped")
+
+
+def _each(*hearers: OnClosing) -> OnClosing:
+    """Return what tells all of them that a connection's seat is gone."""
+
+    async def on_closing(connection_id: ConnectionId, closing: Closing) -> None:
+        await asyncio.gather(*(hear(connection_id, closing) for hear in hearers))
+
+    return on_closing
 
 
 def _open_as_many_files_as_allowed() -> None:

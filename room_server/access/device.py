@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_BROWSERS = (  # the first that matches: Chrome claims to be Safari, Edge claims to be both
+_PROGRAMS = (  # the first that matches: Chrome claims to be Safari, Edge claims to be both
     ("Edge", re.compile(r"\bEdg(?:e|A|iOS)?/")),
     ("Opera", re.compile(r"\b(?:OPR|Opera|OPT)/")),
     ("Samsung Internet", re.compile(r"\bSamsungBrowser/")),
@@ -18,6 +18,10 @@ _BROWSERS = (  # the first that matches: Chrome claims to be Safari, Edge claims
     ("Chromium", re.compile(r"\bChromium/")),
     ("Safari", re.compile(r"\bSafari/")),
     ("room-server probe", re.compile(r"\broom-server-probe\b")),
+    ("OBS", re.compile(r"\bOBS\b|\bOBS-Studio/")),
+    ("GStreamer", re.compile(r"\bGStreamer\b")),
+    ("VLC", re.compile(r"\b(?:VLC|LibVLC)/")),
+    ("FFmpeg", re.compile(r"\bLavf/")),
 )
 _SYSTEMS = (
     ("iPhone", re.compile(r"\biPhone\b")),
@@ -36,7 +40,7 @@ _ON_FRENCH = {"iPhone": "sur iPhone", "iPad": "sur iPad"}
 def describe(user_agent: str) -> str:
     """Return the device's name in English; a stranger is "another device"."""
     text = user_agent[:_LONGEST]
-    browser = next((name for name, pattern in _BROWSERS if pattern.search(text)), None)
+    browser = next((name for name, pattern in _PROGRAMS if pattern.search(text)), None)
     system = next((name for name, pattern in _SYSTEMS if pattern.search(text)), None)
     if browser and system:
         return f"{browser} on {system}"

@@ -42,9 +42,13 @@ class Role(StrEnum):
 
 
 class TakeOver(StrEnum):
-    """What to do about another device that holds the seat."""
+    """What to do about another device that holds the seat.
+
+    ALWAYS_ASK: about the same one, too, where what passes for a device may be two players at one address.
+    """
 
     ASK = "ask"
+    ALWAYS_ASK = "always_ask"
     MOVE = "move"
 
 
@@ -243,14 +247,15 @@ def take(
 ) -> Take | Freeze:
     """Grant the seat of a link that `check_open` let pass.
 
-    The same browser resumes silently.  Another one moves the seat if it asked to and the event lets it;
-    `recent_changes` counts the changes of device within `CHANGES_WINDOW` before `now`.
+    The same browser resumes silently, unless it wants to be asked.  Another one moves the seat if it asked to
+    and the event lets it; `recent_changes` counts the changes of device within `CHANGES_WINDOW` before `now`.
     Raises `Refused("seat_taken")` with `device`, `since` and the event's `policy`.
     """
     held = seat is not None and seat.held(node, now)
     changed = seat is not None and seat.device_key_hash != request.device_key_hash
     may_move = request.take_over is TakeOver.MOVE and session.seat_policy is SeatPolicy.MOVE
-    if seat is not None and held and changed and not may_move:
+    asks = changed or request.take_over is TakeOver.ALWAYS_ASK
+    if seat is not None and held and asks and not may_move:
         raise Refused("seat_taken", 409, _occupied(seat, session))
     displaced = seat.connection_id if seat is not None and held else None
     if changed and recent_changes >= CHANGES_ALLOWED:

@@ -16,6 +16,7 @@ from room_server.http.address import Addresses
 
 ADDRESSES = web.AppKey("addresses", Addresses)
 NONCE = web.RequestKey("csp_nonce", str)
+EXPOSED = web.RequestKey("exposed_headers", str)
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+\Z")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -49,11 +50,23 @@ def is_secure(request: web.Request) -> bool:
     return request.app[ADDRESSES].origin(request).startswith("https://")
 
 
+def allow_any_origin(request: web.Request, exposed: str) -> None:
+    """Let pages of any origin read the answer, with those of its headers.
+
+    Only for what identifies by a secret that the page has to know, never by what the browser adds itself.
+    """
+    request[EXPOSED] = exposed
+
+
 async def add(request: web.Request, response: web.StreamResponse) -> None:
     """Complete `response`, just before it is sent."""
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return  # no browser reads them there, and a socket's would stay in memory as long as it
     headers = response.headers
+    if EXPOSED in request:
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = request[EXPOSED]
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
     headers["Server"] = "room-server"  # versions help nobody but who looks for holes

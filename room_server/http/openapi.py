@@ -15,6 +15,7 @@ from room_server.http.operations import JSON, Operation, Reply
 from room_server.http.problem import CONTENT_TYPE, Problem
 
 _REF = "#/components/schemas/{model}"
+_TEXT = {"type": "string"}
 
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
@@ -57,18 +58,30 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.description:
         said["description"] = operation.description
-    if operation.parameters:
-        said["parameters"] = [
-            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-            for name, text in operation.parameters.items()
-        ]
+    if parameters := _parameters(operation):
+        said["parameters"] = parameters
     if operation.body is not None:
         said["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
+    elif operation.text_body is not None:
+        said["requestBody"] = {"required": True, "content": {operation.text_body: {"schema": _TEXT}}}
     return said
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    places = {"path": operation.parameters, "query": operation.query, "header": operation.headers}
+    return [
+        {"name": name, "in": place, "required": place == "path", "description": text, "schema": _TEXT}
+        for place, named in places.items()
+        for name, text in named.items()
+    ]
 
 
 def _reply(reply: Reply) -> dict[str, Any]:
     said: dict[str, Any] = {"description": reply.description}
+    if reply.headers:
+        said["headers"] = {
+            name: {"description": text, "schema": _TEXT} for name, text in reply.headers.items()
+        }
     if reply.content_type is not None:
         schema = _ref(reply.model) if reply.model is not None else {"type": "string"}
         if reply.model is None and reply.content_type == JSON:

@@ -26,16 +26,21 @@ BODY_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is no refusal.  `model` is None for a page or an empty body."""
+    """An answer that is no refusal.  `model` is None for a page or an empty body; `headers` are explained."""
 
     description: str
     content_type: str | None = JSON
     model: type[BaseModel] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`refusals` are stable codes by status; `parameters` the words of the path, with what they are."""
+    """`refusals` are stable codes by status; `parameters` the words of the path, with what they are.
+
+    `query` and `headers` may be left out of a request.  A body is JSON of the model `body`, or text of the
+    content type `text_body`.
+    """
 
     name: str
     method: str
@@ -45,8 +50,11 @@ class Operation:
     replies: Mapping[int, Reply]
     description: str = ""
     body: type[BaseModel] | None = None
+    text_body: str | None = None
     refusals: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read_body(request: web.Request, model: type[Body]) -> Body:
@@ -55,13 +63,7 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
     Raises `Refused`: `unsupported_media_type` (415), `too_slow` (408), and through aiohttp `too_large` (413);
     `ProtocolError` `malformed` (400) with `field`, where the first fault is, and `reason`, never the value.
     """
-    if request.content_type != JSON:
-        raise Refused("unsupported_media_type", 415)
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            body = await request.read()
-    except TimeoutError:
-        raise Refused("too_slow", 408) from None
+    body = await _read(request, JSON)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -69,3 +71,25 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
         place = ".".join(str(part) for part in first["loc"]) or "body"
         reason = f"{place}: {first['msg']}"
         raise ProtocolError("malformed", 400, {"field": place, "reason": reason}) from None
+
+
+async def read_text(request: web.Request, content_type: str) -> str:
+    """Return the request's body, text of that type.
+
+    Raises as `read_body`; `malformed` when it is no UTF-8.
+    """
+    body = await _read(request, content_type)
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise ProtocolError("malformed", 400, {"field": "body", "reason": "body: not UTF-8"}) from None
+
+
+async def _read(request: web.Request, content_type: str) -> bytes:
+    if request.content_type != content_type:
+        raise Refused("unsupported_media_type", 415, {"wanted": content_type})
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError:
+        raise Refused("too_slow", 408) from None

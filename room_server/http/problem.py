@@ -43,7 +43,7 @@ def response(request: web.Request, refused: Refused) -> web.Response:
     answer = (
         _page(request, refused) if PAGES in request.app and wants_page(request) else _json(request, refused)
     )
-    answer.headers.update({"Vary": "Accept", **_retry(refused)})
+    answer.headers.update({"Vary": "Accept", **_retry(refused), **_challenge(refused)})
     return answer
 
 
@@ -95,7 +95,7 @@ def _json(request: web.Request, refused: Refused) -> web.Response:
 
 def of_http(error: web.HTTPException) -> Refused:
     """Return the refusal for what the HTTP layer itself refuses."""
-    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     return Refused(codes.get(error.status, "request_refused"), error.status)
 
 
@@ -108,6 +108,11 @@ def _retry(refused: Refused) -> Mapping[str, str]:
         "retry_after_s", 5 if refused.status == HTTPStatus.SERVICE_UNAVAILABLE else None
     )
     return {} if after_s is None else {"Retry-After": str(after_s)}
+
+
+def _challenge(refused: Refused) -> Mapping[str, str]:
+    """How to say who one is (RFC 6750 section 3)."""
+    return {"WWW-Authenticate": "Bearer"} if refused.status == HTTPStatus.UNAUTHORIZED else {}
 
 
 def _phrase(status: int) -> str:

@@ -3,8 +3,8 @@
     picture   a shared screen, then who spoke last, then the others by their places, then the programme
     sound     who spoke last, then the others by their places, then the programme
 
-While the stage is closed that is the programme alone.  Slots from `SLOTS` on carry this order: who has one slot
-of a kind gets the first, who has more the next ones, too, and nothing twice.
+While the stage is closed that is the programme alone.  Slots from `SLOTS` on carry this order: who has one
+slot of a kind gets the first, who has more the next ones, too, and nothing twice.
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@ the stage and comes back is on it again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
 
 from media.engine import (
+    Connected,
     EngineEvent,
     EngineRefused,
     IceCredentials,
@@ -18,6 +20,7 @@ from media.engine import (
     LayersWanted,
     Muting,
     NegotiationRefused,
+    Offer,
     PeerGone,
     PeerId,
     Publishing,
@@ -58,14 +61,15 @@ class Staging:
         room = self._rooms.of(who)
         may = room.state.stage.may_publish(who)
         publishing = Publishing.ALLOWED if may else Publishing.DENIED
-        try:
-            connected = self._ports.media.connect(room.key, sdp, publishing)
-        except NegotiationRefused as refused:
-            raise Refused("offer_refused", 400, {"reason": refused.code}) from refused
-        except EngineRefused as refused:
-            raise Refused("room_full", 503, {"reason": refused.code}) from refused
-        room.add_peer(connected.peer, who, connected.decodes)
-        return connected.answer_sdp
+        return _joined(room, who, lambda: self._ports.media.connect(room.key, sdp, publishing)).answer_sdp
+
+    def connect_stream(self, who: Admission, offer: Offer, first_slot: int) -> Connected:
+        """Connect a stream whose offer was read; what it receives are the slots from `first_slot` on.
+
+        Raise `Refused`: room_full, seat_moved.
+        """
+        room = self._rooms.of(who)
+        return _joined(room, who, lambda: self._ports.media.connect_stream(room.key, offer, first_slot))
 
     def restart_ice(self, who: Admission, remote_ufrag: str) -> IceCredentials:
         """Let the media of `who` go on after a change of network.  Raise `Refused` no_offer, seat_moved."""
@@ -237,6 +241,17 @@ class Staging:
     def _restage(self, room: Room, stage: Stage) -> None:
         room.state = replace(room.state, stage=stage)
         room.refresh_stage()
+
+
+def _joined(room: Room, who: Admission, connect: Callable[[], Connected]) -> Connected:
+    try:
+        connected = connect()
+    except NegotiationRefused as refused:
+        raise Refused("offer_refused", 400, {"reason": refused.code}) from refused
+    except EngineRefused as refused:
+        raise Refused("room_full", 503, {"reason": refused.code}) from refused
+    room.add_peer(connected.peer, who, connected.decodes)
+    return connected
 
 
 async def _link_below(tx: Transaction, who: Admission, action: Action, person_id: PersonId) -> Link:

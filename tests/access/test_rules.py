@@ -100,10 +100,12 @@ class Seats(RuleBasedStateMachine):
         try:
             outcome = take(LINK, session, self.seat, request, recent, node=self.node, now=self.now)
         except Refused:
-            assert other, "only another device's seat is refused"
-            assert take_over is TakeOver.ASK or policy is SeatPolicy.REFUSE
+            asks = take_over is TakeOver.ALWAYS_ASK and self.sits()
+            assert other or asks, "only another device's seat is refused, unless it is always asked for"
+            assert take_over is not TakeOver.MOVE or policy is SeatPolicy.REFUSE
             return
         assert not other or (take_over is TakeOver.MOVE and policy is SeatPolicy.MOVE)
+        assert take_over is not TakeOver.ALWAYS_ASK or not self.sits()
         assert outcome.displaced == (self.sitting[1] if self.sits() and self.sitting else None)
         if isinstance(outcome, Freeze):
             assert recent >= CHANGES_ALLOWED

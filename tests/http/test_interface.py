@@ -19,11 +19,25 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.kit.server import ServerUnderTest, start_server
 
+for text in ("application/sdp", "application/trickle-ice-sdpfrag"):
+    schemathesis.serializer.alias(text, "text/plain")
+
 OPERATIONS = {
     ("GET", "/"),
     ("GET", "/a/{token}"),
     ("GET", "/a/{token}/chat-log.csv"),
     ("POST", "/api/join"),
+    ("POST", "/api/whep"),
+    ("OPTIONS", "/api/whep"),
+    ("POST", "/api/whep/{token}"),
+    ("OPTIONS", "/api/whep/{token}"),
+    ("POST", "/api/whip"),
+    ("OPTIONS", "/api/whip"),
+    ("POST", "/api/whip/{token}"),
+    ("OPTIONS", "/api/whip/{token}"),
+    ("PATCH", "/api/streams/{stream_id}"),
+    ("DELETE", "/api/streams/{stream_id}"),
+    ("OPTIONS", "/api/streams/{stream_id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/api/openapi.json"),
@@ -44,9 +58,10 @@ async def test_every_operation_is_documented(server: ServerUnderTest) -> None:
     assert {(method, path) for method, path in served if method != "HEAD"} == OPERATIONS
 
 
-async def test_the_join_documents_every_refusal_of_the_interface(server: ServerUnderTest) -> None:
+@pytest.mark.parametrize("path", ["/api/join", "/api/whep/{token}", "/api/whip/{token}"])
+async def test_the_join_documents_every_refusal_of_the_interface(server: ServerUnderTest, path: str) -> None:
     document = (await server.ask("GET", "/api/openapi.json")).body
-    responses = document["paths"]["/api/join"]["post"]["responses"]
+    responses = document["paths"][path]["post"]["responses"]
     codes = {
         code
         for response in responses.values()

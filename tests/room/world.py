@@ -16,6 +16,7 @@ from media.engine import (
     IceCredentials,
     Muting,
     NegotiationRefused,
+    Offer,
     PeerId,
     Publishing,
     RoomKey,
@@ -130,6 +131,9 @@ class FakeMedia:
         peer = PeerId(self._next)
         self.peers[peer] = (room, may_publish)
         return Connected(peer, f"v=0 answer for {peer}", (), self.decodes)
+
+    def connect_stream(self, room: RoomKey, offer: Offer, first_slot: int) -> Connected:
+        return self.connect(room, "v=0", Publishing.ALLOWED)
 
     def restart_ice(self, peer: PeerId, remote_ufrag: str) -> IceCredentials:
         return IceCredentials(f"{remote_ufrag}-for-{peer}", "password")

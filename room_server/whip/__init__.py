@@ -1,0 +1,1 @@
+"""Streams over HTTP alone: players that watch (WHEP), programs that publish (WHIP)."""

@@ -1,0 +1,1 @@
+"""WHEP and WHIP: streams over HTTP alone."""
