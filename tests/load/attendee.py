@@ -1,4 +1,7 @@
-"""Somebody in a room: joins as a browser does, holds the Socket.IO connection, has media through `Peers`."""
+"""Somebody in a room: joins as a browser does and holds the Socket.IO connection, or watches by WHEP.
+
+Media are those of `Peers` either way.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,24 @@ async def view(attendee: Attendee, peers: Peers) -> None:
     slots = attendee.snapshot["slots"]
     offer = await peers.viewer(attendee.peer, slots["audio"], slots["video"])
     await _connect(attendee, peers, offer)
+
+
+async def watch(http: aiohttp.ClientSession, link: str, peer: int, peers: Peers) -> int:
+    """Watch by WHEP with a slot of each kind, as players do; return when the HTTP request was made.
+
+    Raise `Refused` with the server's code.
+    """
+    offer = await peers.viewer(peer, 1, 1)
+    began_ns = time.time_ns()
+    address = urlsplit(link)
+    url = f"{address.scheme}://{address.netloc}/api/whep/{address.path.rsplit('/', 1)[-1]}"
+    async with http.post(url, data=offer, headers={"Content-Type": "application/sdp"}) as response:
+        if response.status != 201:
+            reply = await response.json(content_type=None)
+            raise Refused(f"whep: {response.status} {reply.get('code')}")
+        peers.answer(peer, await response.text())
+    await peers.instant("connected", peer)
+    return began_ns
 
 
 async def publish(attendee: Attendee, peers: Peers, mode: str) -> None:

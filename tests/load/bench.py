@@ -69,6 +69,12 @@ async def _paced(choice: Choice) -> Json:
     return {"floor": result.floor.to_json(), "paced": result.to_json()}
 
 
+async def _whep(choice: Choice) -> Json:
+    result = await forward.run(forward.Plan(choice.viewers, "burst", door=forward.Door.WHEP))
+    joins = result.joins.to_json(result.window.cpu_ns_per_packet or 0)
+    return {"whep": {**result.to_json(), "joins": joins}}
+
+
 async def _wire(choice: Choice) -> Json:
     try:
         with route.wiring() as wire:
@@ -122,6 +128,7 @@ MEASURES: Mapping[str, Measure] = {
     "paced": _paced,
     "forward": _forward,
     "wire": _wire,
+    "whep": _whep,
     "scale": _scale,
     "janus": _janus,
 }

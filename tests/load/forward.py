@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 
 import aiohttp
 
 from room_server.events.service import RoomType
 from tests.load import floor, steady
-from tests.load.attendee import Attendee, enter, publish, view
+from tests.load.attendee import Attendee, enter, publish, view, watch
 from tests.load.crowd import Pace, arrive
 from tests.load.figures import Floor, Joins, Json, Window, mean_floor
 from tests.load.peers import Peers
@@ -24,18 +25,28 @@ from tests.load.server import Server, Session, serving
 from tests.load.workspace import Wanted
 
 HOST = 0
+
+
+class Door(Enum):
+    """How viewers come in: as browsers into the room, or as players by WHEP."""
+
+    ROOM = auto()
+    WHEP = auto()
+
+
 FIRST_FRAME_WITHIN_S = 20
 PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`mode`: how a frame leaves the publisher, `burst` or `paced`."""
+    """`mode`: how a frame leaves the publisher, `burst` or `paced`; `door`: how viewers come in."""
 
     viewers: int
     mode: str
     route: Route = LOOPBACK
     pace: Pace = PACE
+    door: Door = Door.ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +106,9 @@ async def _join_all(
 ) -> Joins:
     say(f"  {plan.viewers} viewers join, {plan.pace.per_s:g} a second at most")
     began, cpu, packets = time.monotonic(), server.cpu_ns(), await peers.total()
+    join = _join if plan.door is Door.ROOM else _watch
     ways = [
-        partial(_join, http, link, number, peers) for number, link in enumerate(session.participants, start=1)
+        partial(join, http, link, number, peers) for number, link in enumerate(session.participants, start=1)
     ]
     first_frame_ms, _ = await arrive(ways, plan.pace)
     seconds, cpu_ns = time.monotonic() - began, server.cpu_ns() - cpu
@@ -115,3 +127,11 @@ async def _join(http: aiohttp.ClientSession, link: str, number: int, peers: Peer
         await view(attendee, peers)
         at_ns = await peers.instant("first_frame", number)
     return (at_ns - attendee.began_ns) / 1e6
+
+
+async def _watch(http: aiohttp.ClientSession, link: str, number: int, peers: Peers) -> float:
+    """Like `_join`, by WHEP."""
+    async with asyncio.timeout(FIRST_FRAME_WITHIN_S):
+        began_ns = await watch(http, link, number, peers)
+        at_ns = await peers.instant("first_frame", number)
+    return (at_ns - began_ns) / 1e6
