@@ -134,13 +134,15 @@ class PublishedTrack:
 class Connected:
     """`tracks` in the order of the offer's m-lines; none of a peer that may not publish.
 
-    `decodes` is what may be published so that the peer sees it.
+    `decodes` is what may be published so that the peer sees it; `needs` what others must decode to see what
+    it publishes, None for what everybody does.
     """
 
     peer: PeerId
     answer_sdp: str
     tracks: tuple[PublishedTrack, ...]
     decodes: frozenset[Codec]
+    needs: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +289,7 @@ class Engine:
             PublishedTrack(TrackId(track), one.kind, one.mid)
             for track, one in zip(tracks, negotiated.publishes, strict=True)
         )
-        return Connected(PeerId(peer), negotiated.answer_sdp, published, negotiated.decodes)
+        return Connected(PeerId(peer), negotiated.answer_sdp, published, negotiated.decodes, negotiated.needs)
 
     def _new_local(self) -> LocalDescription:
         return self._local(IceCredentials(secrets.token_hex(8), secrets.token_hex(16)))

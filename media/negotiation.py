@@ -119,6 +119,12 @@ class Negotiated:
         slots = (slot for slot in self.slots if slot.kind is Kind.VIDEO)
         return frozenset(PUBLISHED).intersection(*({one.name for one in slot.codecs} for slot in slots))
 
+    @property
+    def needs(self) -> Codec | None:
+        """What a viewer must decode to see what the peer publishes; None for what everybody does."""
+        videos = (one.codecs[0].name for one in self.publishes if one.kind is Kind.VIDEO)
+        return next((codec for codec in videos if codec is not Codec.VP8), None)
+
     def to_core(self) -> dict[str, Any]:
         """The peer's parameters as the core reads them, JSON-able."""
         remote = self.transport

@@ -79,12 +79,22 @@ class Cta(Wire):
     url: str
 
 
+class VideoCodec(StrEnum):
+    """What video may be published in; a browser does without H.264."""
+
+    VP8 = "vp8"
+    H264 = "h264"
+    VP9 = "vp9"
+    AV1 = "av1"
+
+
 class StagePerson(Wire):
     """Somebody on the stage.
 
     A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
     is on air, and in an automated session while its timeline plays.  `muted`: by a moderator.
     `shows`: what their video is.  A screen is to be shown whole.  `speaking`: their voice is heard.
+    `needs`: the codec without which a viewer sees nothing of them, null for what everybody decodes.
     """
 
     person_id: Identifier
@@ -94,6 +104,7 @@ class StagePerson(Wire):
     muted: bool
     shows: Picture
     speaking: bool
+    needs: VideoCodec | None = None
 
 
 class Stage(Wire):
@@ -354,14 +365,6 @@ class MediaLayers(Wire):
 
     mid: str
     rids: tuple[str, ...]
-
-
-class VideoCodec(StrEnum):
-    """What a browser may publish."""
-
-    VP8 = "vp8"
-    VP9 = "vp9"
-    AV1 = "av1"
 
 
 class MediaCodecs(Wire):

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
 
+from media.codecs import Codec
 from media.engine import Kind, TrackId
 from room_server.access.rules import Admission
 from room_server.errors import Refused
@@ -57,7 +58,8 @@ class OnStage:
 class StageSlot:
     """A person on the stage as everyone hears of them; a slot is None while it carries nothing.
 
-    `speaking`: their voice is heard, with the core's hysteresis.
+    `speaking`: their voice is heard, with the core's hysteresis.  `needs`: what it takes to see them, None
+    for what everybody decodes.
     """
 
     person_id: PersonId
@@ -67,6 +69,7 @@ class StageSlot:
     muted: bool
     shows: Picture = Picture.CAMERA
     speaking: bool = False
+    needs: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Stage:
     """`tracks` holds what each person publishes now, on the stage or not: the latest of each kind.
 
     `kept` are the places of those who are away, longest away first; `voices` the tracks that speak, `spoke`
-    whoever was last heard, the latest first.
+    whoever was last heard, the latest first, `needs` the codecs of those whom not everybody can see.
     """
 
     people: tuple[OnStage, ...] = ()
@@ -91,6 +94,7 @@ class Stage:
     screens: frozenset[PersonId] = frozenset()
     voices: frozenset[TrackId] = frozenset()
     spoke: tuple[PersonId, ...] = ()
+    needs: tuple[tuple[PersonId, Codec], ...] = ()
     door: StageDoor = StageDoor.CLOSED
 
     def is_on(self, person_id: PersonId) -> bool:
@@ -161,6 +165,11 @@ class Stage:
         place = dict(self.kept).get(member.person_id)
         return self if place is None else self.stood(OnStage(member.person_id, member.name, place))
 
+    def needing(self, person_id: PersonId, codec: Codec | None) -> Stage:
+        """Return the stage after it was agreed that `person_id` sends `codec`, None for what all decode."""
+        others = tuple(one for one in self.needs if one[0] != person_id)
+        return replace(self, needs=others if codec is None else (*others, (person_id, codec)))
+
     def publishing(self, person_id: PersonId, kind: Kind, track: TrackId) -> Stage:
         """Return the stage with the newest track of that kind of `person_id`."""
         others = tuple(one for one in self.tracks if one[2] != track)
@@ -190,6 +199,7 @@ class Stage:
 
     def view(self) -> StageView:
         """What everyone is told of the stage."""
+        needs = dict(self.needs)
         audio, video = self.carried(Kind.AUDIO), self.carried(Kind.VIDEO)
         on_stage = tuple(
             StageSlot(
@@ -200,6 +210,7 @@ class Stage:
                 one.person_id in self.muted,
                 Picture.SCREEN if one.person_id in self.screens else Picture.CAMERA,
                 one.person_id not in self.muted and audio.get(one.place) in self.voices,
+                needs.get(one.person_id),
             )
             for one in self.people
         )

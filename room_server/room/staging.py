@@ -250,6 +250,7 @@ def _joined(room: Room, who: Admission, connect: Callable[[], Connected]) -> Con
         raise Refused("offer_refused", 400, {"reason": refused.code}) from refused
     except EngineRefused as refused:
         raise Refused("room_full", 503, {"reason": refused.code}) from refused
+    room.state = replace(room.state, stage=room.state.stage.needing(who.person_id, connected.needs))
     room.add_peer(connected.peer, who, connected.decodes)
     return connected
 

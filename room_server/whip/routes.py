@@ -148,6 +148,7 @@ class StreamRoutes:
                 415: ("unsupported_media_type",),
                 422: ("offer_refused",),
                 428: ("precondition_required",),
+                429: ("rate_limited",),
             },
         )
 
@@ -205,6 +206,7 @@ class StreamRoutes:
     async def patch(self, request: web.Request) -> web.Response:
         """Take candidates, or start ICE anew."""
         allow_any_origin(request, _EXPOSED)
+        await self._around.rate.check(self._around.addresses.client(request))
         stream = self._streams.get(request.match_info["stream_id"], _bearer(request))
         tags = request.if_match if "If-Match" in request.headers else None
         names = (

@@ -77,16 +77,24 @@ def test_what_a_program_publishes_is_seen_and_heard_in_the_room(
     join(host)
 
 
-def test_h264_of_a_program_is_seen_as_it_is(demo: Callable[..., Demo], opens: OpenTab, page: str) -> None:
+def test_h264_of_a_program_is_seen_as_it_is_and_who_cannot_reads_why(
+    demo: Callable[..., Demo], opens: OpenTab, page: str
+) -> None:
     """PLUS-13: broadcasting programs encode H.264 alone."""
     server = demo(settings=ONE_CANDIDATE)
     session = server.session("live")
     on_air(opens, session)
-    viewer = opens(Engine.CHROMIUM, session.participants[0])
+    viewer, without = (
+        opens(engine, link) for engine, link in zip(Engine, session.participants[:2], strict=True)
+    )
     join(viewer)
+    join(without)
     program = Client(opens(Engine.CHROMIUM, page))
     program.publish(f"{way(server, 'whip')}?take_over=true", secret(session.hosts[0]), "video/H264")
     stage_is_seen(viewer)
+    # Debian's Firefox has no H.264.
+    without.see("This picture comes in H.264, which your browser does not show.")
+    assert not viewer.sees("your browser does not show")
 
 
 @pytest.mark.parametrize("engine", Engine)

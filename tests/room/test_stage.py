@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.codecs import Kind
+from media.codecs import Codec, Kind
 from room_server.access.rules import Role
 from room_server.errors import Refused
 from room_server.room.stage import SLOTS, Stage, StageDoor
@@ -68,6 +68,15 @@ def test_the_newest_track_of_a_kind_is_shown() -> None:
     stage = stage.publishing(HAL.person_id, Kind.VIDEO, track(2))
     assert stage.layout(Kind.VIDEO, None)[1] == 2
     assert stage.track_ended(track(2)).layout(Kind.VIDEO, None)[1] == 1
+
+
+def test_what_it_takes_to_see_somebody_is_said_until_they_send_what_everybody_decodes() -> None:
+    """PLUS-13: who cannot show H.264 is told so."""
+    stage = OPEN.entered(HAL).needing(HAL.person_id, Codec.H264)
+    assert [one.needs for one in stage.view().on_stage] == [Codec.H264]
+    again = stage.needing(HAL.person_id, Codec.AV1)
+    assert [one.needs for one in again.view().on_stage] == [Codec.AV1]
+    assert [one.needs for one in again.needing(HAL.person_id, None).view().on_stage] == [None]
 
 
 def test_who_publishes_off_the_stage_is_not_forwarded() -> None:

@@ -81,6 +81,9 @@ async def test_h264_alone_is_taken_and_reaches_who_decodes_it(server: ServerUnde
         assert "VP8" not in program.reply.text
         assert "H264/90000" in program.reply.text
         await program.accept()
+        room = room_of(server, session)
+        assert room is not None
+        assert [one.needs for one in room.state.stage.view().on_stage] == ["h264"]
         await player.watch(await server.link(session))
         frames = await player.slot("video", 0).until(lambda frames: len(frames) > 5)
         assert abs(luma(frames[-1]) - LIGHT) < 30

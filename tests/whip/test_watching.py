@@ -375,6 +375,14 @@ async def test_a_fragment_that_cannot_be_read_ends_nothing(
         assert (await player.delete()).status == 200
 
 
+async def test_patches_are_limited_as_joins_are(tmp_path: Path) -> None:
+    async with start_server(tmp_path, joins_per_minute=3) as server, streams(server) as [player]:
+        await player.watch(await server.open_link())
+        statuses = [(await player.patch(NEW_NAMES, None)).status for _ in range(3)]
+        assert statuses == [428, 428, 429]
+        assert (await player.delete()).status == 200
+
+
 async def test_a_stream_nobody_opened_is_not_found(server: ServerUnderTest) -> None:
     for method in ("PATCH", "DELETE"):
         headers = {"Content-Type": FRAGMENT, "If-Match": "*"}

@@ -60,6 +60,7 @@ export type SessionState =
 
 export type VideoCodec =
 	| "vp8"
+	| "h264"
 	| "vp9"
 	| "av1";
 
@@ -285,6 +286,7 @@ export interface Cta {
  * A slot is null while they publish nothing of that kind, and while the stage is closed: before the session
  * is on air, and in an automated session while its timeline plays. `muted`: by a moderator.
  * `shows`: what their video is. A screen is to be shown whole. `speaking`: their voice is heard.
+ * `needs`: the codec without which a viewer sees nothing of them, null for what everybody decodes.
  */
 export interface StagePerson {
 	/** 1 to 64 of A-Z a-z 0-9 _ - */
@@ -295,6 +297,7 @@ export interface StagePerson {
 	readonly muted: boolean;
 	readonly shows: Picture;
 	readonly speaking: boolean;
+	readonly needs?: VideoCodec | null;
 }
 
 /** Who is on the stage, and who was invited to it. */

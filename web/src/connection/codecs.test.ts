@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { avoidSlowCodecs, codecFor, encodeIn, wantDescriptors } from "./codecs";
+import { avoidSlowCodecs, codecFor, encodeIn, shows, wantDescriptors } from "./codecs";
 
 const screen = { contentHint: "detail" } as MediaStreamTrack;
 const camera = { contentHint: "motion" } as MediaStreamTrack;
@@ -64,5 +64,15 @@ describe("an offer", () => {
     avoidSlowCodecs(section as unknown as RTCRtpTransceiver, { vendor: "Google Inc." });
     avoidSlowCodecs(section as unknown as RTCRtpTransceiver, { vendor: "Apple Computer, Inc." });
     expect(preferred).toEqual([[{ mimeType: "video/VP8" }, { mimeType: "video/rtx" }]]);
+  });
+
+  it("of others is shown in what the browser decodes and we ask for", () => {
+    const [browser, safari] = [{ vendor: "" }, { vendor: "Apple Computer, Inc." }];
+    vi.stubGlobal("RTCRtpReceiver", undefined);
+    expect(shows("h264", browser)).toBe(true);
+    const codecs = [{ mimeType: "video/VP8" }, { mimeType: "video/AV1" }];
+    vi.stubGlobal("RTCRtpReceiver", { getCapabilities: () => ({ codecs }) });
+    expect(shows("h264", browser)).toBe(false);
+    expect([shows("av1", browser), shows("av1", safari)]).toEqual([true, false]);
   });
 });

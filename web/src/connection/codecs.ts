@@ -1,5 +1,5 @@
 /**
- * Which codec our picture is sent in, and what our offers ask for.
+ * Which codec our picture is sent in, what our offers ask for, and what we are shown of others.
  *
  * Invariant: nothing but VP8 is sent that the server has not said everybody in the room decodes.
  */
@@ -42,10 +42,20 @@ export function wantDescriptors(receiving: RTCRtpTransceiver): void {
   );
 }
 
+/** Whether we are sent pictures in that codec: where the browser does not tell what it knows, they are tried. */
+export function shows(name: VideoCodec, browser: { readonly vendor?: string }): boolean {
+  const known = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
+  const named = (mimeType: string) => mimeType.toLowerCase() === `video/${name}`;
+  return known === undefined || known.some(({ mimeType }) => named(mimeType) && !isSlow(mimeType, browser));
+}
+
 /** Safari offers VP9 and AV1 also where its machine is slow with them: there we do without. */
 export function avoidSlowCodecs(section: RTCRtpTransceiver, browser: { readonly vendor?: string }): void {
-  if (!browser.vendor?.startsWith("Apple")) return;
   const known = globalThis.RTCRtpReceiver?.getCapabilities("video")?.codecs ?? [];
-  const quick = known.filter(({ mimeType }) => !/^video\/(vp9|av1)$/i.test(mimeType));
-  if (quick.length > 0) section.setCodecPreferences(quick);
+  const quick = known.filter(({ mimeType }) => !isSlow(mimeType, browser));
+  if (quick.length > 0 && quick.length < known.length) section.setCodecPreferences(quick);
+}
+
+function isSlow(mimeType: string, browser: { readonly vendor?: string }): boolean {
+  return browser.vendor?.startsWith("Apple") === true && /^video\/(vp9|av1)$/i.test(mimeType);
 }

@@ -1,5 +1,6 @@
 /** The stage: one tile a person, oneself included. */
 import { useRef, useState } from "react";
+import { shows } from "../connection/codecs";
 import { initials } from "../room/people";
 import { isOnStage, performers, stageDoor } from "../room/programme";
 import type { StagePerson } from "../wire";
@@ -54,7 +55,10 @@ function useFit(one: StagePerson) {
   return { className, onLoadedMetadata: measure, onResize: measure };
 }
 
+const CODEC_NAMES = { vp8: "VP8", h264: "H.264", vp9: "VP9", av1: "AV1" } as const;
+
 function Tile({ one, place }: TileProps) {
+  const say = useSay();
   const face = useView((view) =>
     one.video_slot === null ? null : (view.streams.faces[one.video_slot] ?? null),
   );
@@ -62,6 +66,7 @@ function Tile({ one, place }: TileProps) {
   usePlaying(ref, face, "silent");
   useShown(ref, one.video_slot);
   const fit = useFit(one);
+  const unseen = one.needs != null && one.video_slot !== null && !shows(one.needs, navigator);
   return (
     <li
       className={`tile ${place}`}
@@ -69,8 +74,9 @@ function Tile({ one, place }: TileProps) {
       data-shows={one.shows}
       data-speaking={one.speaking}
     >
-      <video ref={ref} playsInline muted hidden={face === null} aria-label={one.name} {...fit} />
-      {face === null && <NoFace name={one.name} />}
+      <video ref={ref} playsInline muted hidden={face === null || unseen} aria-label={one.name} {...fit} />
+      {face === null && !unseen && <NoFace name={one.name} />}
+      {unseen && <p className="unseen">{say("stage.unseen", { codec: CODEC_NAMES[one.needs ?? "vp8"] })}</p>}
       <TileName name={one.name} muted={one.muted} />
     </li>
   );

@@ -1,5 +1,5 @@
 import { act, cleanup, fireEvent, screen } from "@testing-library/react";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { asked, type Shown, type Story, show } from "../../dev/shown";
 import * as rooms from "../../dev/snapshots";
 import { completeBrowser } from "../../dev/test-browser";
@@ -75,6 +75,26 @@ describe("the stage", () => {
     expect(large.map((tile) => tile.dataset.shows)).toEqual(["screen"]);
     expect(large[0]?.textContent).toContain("Inès Caron");
     expect(large[0]?.querySelector("video")?.classList.contains("fills")).toBe(false);
+  });
+
+  it("reads why there is no picture of somebody who sends what this browser does not show", async () => {
+    const codecs = [{ mimeType: "video/VP8" }];
+    vi.stubGlobal("RTCRtpReceiver", { getCapabilities: () => ({ codecs }) });
+    const inH264: Story = (setting) => {
+      const room = rooms.live(setting);
+      const [ines, samira] = room.stage.on_stage as [StagePerson, StagePerson];
+      const faced = { ...ines, video_slot: 1, needs: "h264" } as const;
+      return { ...room, stage: { invited: [], on_stage: [faced, { ...samira, video_slot: 2 }] } };
+    };
+    await show(inH264, "participant");
+    const tiles = screen.getAllByTestId("stage-tile");
+    expect(tiles.map((tile) => tile.textContent?.includes("comes in H.264"))).toEqual([true, false]);
+    expect(tiles[0]?.querySelector("video")?.hidden).toBe(true);
+    codecs.push({ mimeType: "video/H264" });
+    cleanup();
+    await show(inH264, "participant");
+    expect(screen.queryByText(/comes in H.264/)).toBeNull();
+    vi.unstubAllGlobals();
   });
 
   it("sees who speaks, and reads it beside the name", async () => {
