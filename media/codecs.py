@@ -2,8 +2,7 @@
 
 Audio is Opus.  Video is VP8, then VP9 and AV1 of profile 0, and towards viewers also H.264 constrained
 baseline in packetization mode 1; each with its retransmission format (RFC 4588) where offered.  VP8 is the
-first: a browser sends what is answered first until it is told that everybody can decode another.  Who
-publishes without VP8, as broadcasting programs do, is answered with what it has of H.264, VP9 and AV1.
+first: a browser sends what is answered first until it is told that everybody can decode another.
 """
 
 from __future__ import annotations
@@ -55,7 +54,10 @@ PUBLISHED: Final = (Codec.VP8, Codec.VP9, Codec.AV1)
 
 
 class Least(Enum):
-    """What of video a section must offer at the least."""
+    """What of video a section must offer at the least.
+
+    ANY: broadcasting programs have no VP8, and are answered with what they have of H.264, VP9 and AV1.
+    """
 
     VP8 = auto()
     ANY = auto()
