@@ -7,7 +7,7 @@ first: a browser sends what is answered first until it is told that everybody ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
@@ -116,7 +116,10 @@ def _answerable(
     if vp8 is None and least is Least.VP8:
         raise NegotiationRefused("codec_missing", "a video section without VP8")
     chosen = [] if vp8 is None else [_video(section, offered, Codec.VP8, vp8)]
-    if (ours.sends or vp8 is None) and (h264 := _constrained_baseline(section, offered)) is not None:
+    h264 = _h264(section, offered, is_constrained_baseline) if ours.sends or vp8 is None else None
+    if h264 is None and vp8 is None:  # decoders take more than the profile that they promise
+        h264 = _h264(section, offered, _is_profile)
+    if h264 is not None:
         chosen.append(_video(section, offered, Codec.H264, h264))
     for codec, parameter in ((Codec.VP9, "profile-id"), (Codec.AV1, "profile")):
         if (pt := _first_profile(section, offered, codec, parameter)) is not None:
@@ -200,13 +203,12 @@ def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: in
     return CodecParams(codec, pt, rtx, 90_000, 1, feedback, fmtp)
 
 
-def _constrained_baseline(section: Section, offered: Mapping[int, RtpMap]) -> int | None:
+def _h264(section: Section, offered: Mapping[int, RtpMap], fits: Callable[[str], bool]) -> int | None:
+    """The first in packetization mode 1 whose profile fits."""
     for pt, codec in offered.items():
         if codec.name == "h264" and codec.clock_rate == 90_000:
             parameters = section.fmtp(pt)
-            if parameters.get("packetization-mode") == "1" and is_constrained_baseline(
-                parameters.get("profile-level-id", "")
-            ):
+            if parameters.get("packetization-mode") == "1" and fits(parameters.get("profile-level-id", "")):
                 return pt
     return None
 
@@ -228,13 +230,17 @@ def _av1_level(offered: Mapping[str, str]) -> str:
 
 def is_constrained_baseline(profile_level_id: str) -> bool:
     """Whether six hexadecimal digits name H.264's constrained baseline (RFC 6184 section 8.1, table 5)."""
-    if len(profile_level_id) != 6 or not set(profile_level_id) <= _HEXADECIMAL:
+    if not _is_profile(profile_level_id):
         return False
     profile, constraints = int(profile_level_id[:2], 16), int(profile_level_id[2:4], 16)
     return any(
         profile == of and constraints & mask == bits
         for of, mask, bits in ((0x42, 0x4F, 0x40), (0x4D, 0x8F, 0x80), (0x58, 0xCF, 0xC0))
     )
+
+
+def _is_profile(profile_level_id: str) -> bool:
+    return len(profile_level_id) == 6 and set(profile_level_id) <= _HEXADECIMAL
 
 
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")

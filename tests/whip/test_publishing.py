@@ -11,7 +11,7 @@ from media.engine import GoneReason, PeerGone
 from room_server.access.rules import Role
 from tests.kit.server import ServerUnderTest
 from tests.media.engine_peers import Plain, luma, silence
-from tests.media.offering import offer
+from tests.media.offering import FINGERPRINT, offer
 from tests.whip.streaming import SDP, Stream, host_in, people, room_of, streams, until
 
 LIGHT = 200
@@ -87,6 +87,71 @@ async def test_h264_alone_is_taken_and_reaches_who_decodes_it(server: ServerUnde
         await player.watch(await server.link(session))
         frames = await player.slot("video", 0).until(lambda frames: len(frames) > 5)
         assert abs(luma(frames[-1]) - LIGHT) < 30
+
+
+# As libdatachannel, which OBS has, writes it; the encoder's lines are the test's.
+OBS = """v=0
+o=rtc 3767197920 0 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+a=group:LS 0 1
+a=msid-semantic:WMS *
+a=setup:actpass
+a=ice-ufrag:OcTd
+a=ice-pwd:0123456789abcdefABCDEF
+a=ice-options:ice2,trickle
+a=fingerprint:sha-256 {fingerprint}
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=mid:0
+a=sendonly
+a=ssrc:1 cname:obs
+a=ssrc:1 msid:obs audio
+a=msid:obs audio
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1
+m=video 9 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 0.0.0.0
+a=mid:1
+a=sendonly
+a=ssrc:2 cname:obs
+a=ssrc:2 msid:obs video
+a=msid:obs video
+a=rtcp-mux
+a=rtpmap:96 {codec}/90000
+a=rtcp-fb:96 nack
+a=rtcp-fb:96 nack pli
+a=rtcp-fb:96 goog-remb
+{fmtp}""".replace("\n", "\r\n")
+MODE_1 = "a=fmtp:96 profile-level-id={};packetization-mode=1;level-asymmetry-allowed=1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("codec", "fmtp"),
+    [
+        ("H264", MODE_1.format("42e01f")),
+        ("H264", MODE_1.format("42001f")),
+        ("H264", MODE_1.format("640032")),
+        ("AV1", ""),
+    ],
+)
+async def test_what_a_program_encodes_is_what_it_is_answered(
+    server: ServerUnderTest, codec: str, fmtp: str
+) -> None:
+    """PLUS-13: whatever profile OBS or another program has."""
+    session = await server.session()
+    sdp = OBS.format(fingerprint=FINGERPRINT, codec=codec, fmtp=fmtp)
+    path = f"/api/whip/{server.token(await server.link(session, Role.HOST, 'Studio'))}"
+    reply = await server.ask("POST", path, data=sdp, headers={"Content-Type": SDP})
+    assert reply.status == 201
+    assert f"a=rtpmap:96 {codec}/90000" in reply.text
+    assert fmtp.partition("profile-level-id=")[2][:6] in reply.text
+    assert reply.text.count("a=recvonly") == 2
+    room = room_of(server, session)
+    assert room is not None
+    assert [one.needs for one in room.state.stage.view().on_stage] == [codec.lower()]
 
 
 async def test_who_offers_vp8_is_asked_for_it(server: ServerUnderTest) -> None:
