@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from aiortc import RTCRtpSender
 
 from media.engine import GoneReason, PeerGone
 from room_server.access.rules import Role
+from tests.kit.certificates import Authority
 from tests.kit.server import ServerUnderTest
 from tests.media.engine_peers import Plain, luma, silence
 from tests.media.offering import FINGERPRINT, offer
+from tests.whip.broadcast import LIGHT, broadcasting
 from tests.whip.streaming import SDP, Stream, host_in, people, room_of, streams, until
-
-LIGHT = 200
 
 
 def with_h264_alone(program: Stream) -> None:
@@ -87,6 +88,34 @@ async def test_h264_alone_is_taken_and_reaches_who_decodes_it(server: ServerUnde
         await player.watch(await server.link(session))
         frames = await player.slot("video", 0).until(lambda frames: len(frames) > 5)
         assert abs(luma(frames[-1]) - LIGHT) < 30
+
+
+async def test_ffmpeg_publishes_and_gives_up_its_place_as_it_ends(
+    server: ServerUnderTest, tmp_path: Path
+) -> None:
+    """PLUS-13: a public program that is not ours, with H.264 of its own encoder."""
+    session = await server.session()
+    await host_in(server, session)
+    studio = await server.link(session, Role.HOST, "Studio")
+    files = Authority().issue(tmp_path, "program")
+    async with (
+        broadcasting(f"{server.url}/api/whip", server.token(studio), files) as program,
+        streams(server) as [player],
+    ):
+        await until(lambda: "Studio" in people(server, session))
+        await player.watch(await server.link(session))
+        frames = await player.slot("video", 0).until(lambda frames: len(frames) > 20)
+        assert abs(luma(frames[-1]) - LIGHT) < 30
+        await player.slot("audio", 0).until(lambda frames: len(frames) > 20)
+
+        assert program.stdin is not None
+        program.stdin.close()
+
+        assert await program.wait() == 0
+        assert people(server, session) == ["Hal", "Camille"]
+        room = room_of(server, session)
+        assert room is not None
+        assert room.state.stage.kept == ()
 
 
 # As libdatachannel, which OBS has, writes it; the encoder's lines are the test's.
