@@ -43,17 +43,17 @@ _PREFLIGHT_LASTS_S = 86_400
 _CREATED = {
     "Location": "The stream's address, for PATCH and DELETE",
     "ETag": "Names the ICE session",
-    "Link": 'A TURN server (`rel="ice-server"`), where there is one',
+    "Link": "A TURN server, of the relation ice-server, where there is one",
     "Accept-Patch": FRAGMENT,
 }
 _TAKING: Mapping[int, tuple[str, ...]] = MappingProxyType(
     {
         400: ("malformed", "offer_refused"),
         401: ("no_token",),
-        403: ("removed", "not_allowed"),
+        403: ("removed",),
         404: ("unknown_link",),
         408: ("too_slow",),
-        409: ("seat_taken", "seat_moved", "stage_full"),
+        409: ("seat_taken", "seat_moved"),
         410: ("link_revoked", "session_cancelled", "session_over"),
         413: ("too_large",),
         415: ("unsupported_media_type",),
@@ -110,10 +110,10 @@ class StreamRoutes:
                     handler=open_one,
                     text_body=SDP,
                     parameters=_parameters(path),
-                    query={"take_over": "`true` moves the seat from whatever holds it"},
-                    headers={"Authorization": "`Bearer` and the link's secret, unless the path has it"},
+                    query={"take_over": "“true” moves the seat from whatever holds it"},
+                    headers={"Authorization": "“Bearer” and the link’s secret, unless the path has it"},
                     replies={201: Reply("Connecting; the body is the SDP answer", SDP, headers=_CREATED)},
-                    refusals=_TAKING,
+                    refusals=_REFUSALS[way],
                 ),
                 _asked_first(path, name, _ASKED_OF_WAY),
             ]
@@ -125,12 +125,12 @@ class StreamRoutes:
             method="PATCH",
             path=STREAM_PATH,
             summary="Candidates of the client, or a restart of ICE",
-            description="Other credentials than before, with `If-Match: *`, are a restart.",
+            description="Other credentials than before, with If-Match: *, are a restart.",
             handler=self.patch,
             text_body=FRAGMENT,
             parameters=_parameters(STREAM_PATH),
             headers={
-                "If-Match": "The ETag of the present ICE session; `*` to restart",
+                "If-Match": "The ETag of the present ICE session; * to restart",
                 "Authorization": "May be left out; what is there must be right",
             },
             replies={
@@ -281,6 +281,10 @@ def _parameters(path: str) -> Mapping[str, str]:
     return {name: text for name, text in named.items() if f"{{{name}}}" in path}
 
 
+_REFUSALS: Mapping[Way, Mapping[int, tuple[str, ...]]] = {
+    Way.WHEP: _TAKING,
+    Way.WHIP: {**_TAKING, 403: ("removed", "not_allowed"), 409: (*_TAKING[409], "stage_full")},
+}
 _RESTARTED = {"ETag": "Names the new ICE session"}
 _ASKED_OF_WAY = {"Access-Control-Allow-Methods": "POST, OPTIONS", "Accept-Post": SDP}
 _ASKED_OF_STREAM = {"Access-Control-Allow-Methods": "PATCH, DELETE, OPTIONS", "Accept-Patch": FRAGMENT}
