@@ -1,8 +1,9 @@
 """Which payload types and header extensions of a section are answered: what the core carries, no more.
 
-Audio is Opus.  Video is VP8, then VP9 and AV1 of profile 0, and towards viewers also H.264 constrained
-baseline in packetization mode 1; each with its retransmission format (RFC 4588) where offered.  VP8 is the
-first: a browser sends what is answered first until it is told that everybody can decode another.
+Audio is Opus, also with earlier packets once more (RED, RFC 2198).  Video is VP8, then VP9 and AV1 of profile
+0, and towards viewers also H.264 constrained baseline in packetization mode 1; each with its retransmission
+format (RFC 4588) where offered.  VP8 is the first: a browser sends what is answered first until it is told
+that everybody can decode another.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Least(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CodecParams:
-    """One answered codec.  `feedback` as in a=rtcp-fb; `fmtp` is the answer's, empty for none."""
+    """One answered codec.  `feedback` as in a=rtcp-fb; `fmtp` is the answer's, empty for none.
+
+    `red_pt` is its redundant form; a browser that finds it before `pt` in the answer sends that.
+    """
 
     name: Codec
     pt: int
@@ -74,6 +78,7 @@ class CodecParams:
     channels: int
     feedback: tuple[str, ...]
     fmtp: str
+    red_pt: int | None = None
 
 
 def answerable(
@@ -179,7 +184,23 @@ def _opus(section: Section, offered: Mapping[int, RtpMap]) -> CodecParams:
         raise NegotiationRefused("codec_missing", "an audio section without Opus")
     stereo = ";stereo=1;sprop-stereo=1" if section.fmtp(pt).get("stereo") == "1" else ""
     feedback = tuple(sorted(section.feedback(pt) & _AUDIO_FEEDBACK))
-    return CodecParams(Codec.OPUS, pt, None, 48_000, 2, feedback, f"minptime=10;useinbandfec=1{stereo}")
+    return CodecParams(
+        Codec.OPUS,
+        pt,
+        None,
+        48_000,
+        2,
+        feedback,
+        f"minptime=10;useinbandfec=1{stereo}",
+        _redundant(section, offered, pt),
+    )
+
+
+def _redundant(section: Section, offered: Mapping[int, RtpMap], opus: int) -> int | None:
+    """The payload type whose packets hold blocks of Opus and of nothing else (RFC 2198 section 5)."""
+    wanted = RtpMap("red", 48_000, 2)
+    fitting = (pt for pt, codec in offered.items() if codec == wanted)
+    return next((pt for pt in fitting if set("/".join(section.fmtp(pt)).split("/")) == {str(opus)}), None)
 
 
 def _video(section: Section, offered: Mapping[int, RtpMap], codec: Codec, pt: int) -> CodecParams:

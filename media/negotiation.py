@@ -240,7 +240,7 @@ def _refused_lines(section: OfferedSection) -> list[str]:
 
 
 def _section_lines(section: OfferedSection, local: LocalDescription) -> list[str]:
-    payload_types = [str(pt) for codec in section.codecs for pt in (codec.pt, codec.rtx_pt) if pt is not None]
+    payload_types = [str(pt) for codec in section.codecs for pt in _payload_types(codec, section.role)]
     port, address = _default_address(local)
     lines = [
         f"m={section.media.kind} {port} {section.media.proto} {' '.join(payload_types)}",
@@ -262,6 +262,12 @@ def _section_lines(section: OfferedSection, local: LocalDescription) -> list[str
     return lines
 
 
+def _payload_types(codec: CodecParams, role: Role) -> list[int]:
+    """Redundant sound is sent by who finds it first, and taken wherever it stands."""
+    forms = (codec.pt, codec.red_pt) if role is Role.SLOT else (codec.red_pt, codec.pt)
+    return [pt for pt in (*forms, codec.rtx_pt) if pt is not None]
+
+
 def _codec_lines(codec: CodecParams) -> list[str]:
     channels = f"/{codec.channels}" if codec.channels > 1 else ""
     lines = [f"a=rtpmap:{codec.pt} {codec.name.encoding}/{codec.clock_rate}{channels}"]
@@ -270,6 +276,11 @@ def _codec_lines(codec: CodecParams) -> list[str]:
     lines += [f"a=rtcp-fb:{codec.pt} {feedback}" for feedback in codec.feedback]
     if codec.rtx_pt is not None:
         lines += [f"a=rtpmap:{codec.rtx_pt} rtx/{codec.clock_rate}", f"a=fmtp:{codec.rtx_pt} apt={codec.pt}"]
+    if codec.red_pt is not None:
+        lines += [
+            f"a=rtpmap:{codec.red_pt} red/{codec.clock_rate}{channels}",
+            f"a=fmtp:{codec.red_pt} {codec.pt}/{codec.pt}",
+        ]
     return lines
 
 
@@ -333,6 +344,7 @@ def _codec_to_core(codec: CodecParams) -> dict[str, Any]:
         "name": codec.name.value,
         "pt": codec.pt,
         "rtx_pt": codec.rtx_pt,
+        "red_pt": codec.red_pt,
         "clock_rate": codec.clock_rate,
         "nack": "nack" in codec.feedback,
         "pli": "nack pli" in codec.feedback,

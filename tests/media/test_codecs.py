@@ -79,3 +79,38 @@ def test_a_viewer_who_offers_descriptors_gets_them() -> None:
     text = offer(VIEWER).replace("a=rtpmap:96 VP8/90000\r\n", video)
     assert slot(text).extensions[DEPENDENCY_DESCRIPTOR] == 13
     assert DEPENDENCY_DESCRIPTOR not in slot(offer(VIEWER)).extensions
+
+
+def sound(text: str) -> list[tuple[str, tuple[str, ...], int | None]]:
+    """Of each audio section of the answer: its direction, its formats, and the redundant one of them."""
+    negotiated = negotiate(text)
+    told = {one.mid: one.codecs[0].red_pt for one in negotiated.slots}
+    told |= {one.mid: one.codecs[0].red_pt for one in negotiated.publishes}
+    audio = (one for one in sections(negotiated.answer_sdp) if one.media and one.media.kind == "audio")
+    return [(str(one.direction()), one.media.formats, told[one.mid() or ""]) for one in audio if one.media]
+
+
+@pytest.mark.parametrize("name", ["chromium-host", "safari-host"])
+def test_redundant_sound_comes_first_for_who_sends_and_is_taken_by_who_listens(name: str) -> None:
+    """A browser sends redundant sound when it stands before the plain one, and takes what was answered."""
+    *slots, published = sound(offer(name))
+    assert slots == [("sendonly", ("111", "63"), 63)] * 4
+    assert published == ("recvonly", ("63", "111"), 63)
+    answered = sections(negotiate(offer(name)).answer_sdp)[0]
+    assert (answered.rtpmaps()[63].name, answered.fmtp(63)) == ("red", {"111/111": ""})
+
+
+@pytest.mark.parametrize("name", ["firefox-host", "aiortc-host"])
+def test_who_offers_no_redundant_sound_is_answered_plain_sound(name: str) -> None:
+    assert all(len(formats) == 1 and red is None for _, formats, red in sound(offer(name)))
+
+
+@pytest.mark.parametrize("blocks", ["111/9", "9/9", "63/63", "0-15", ""])
+def test_redundant_sound_with_blocks_of_anything_but_opus_is_passed_over(blocks: str) -> None:
+    text = offer("chromium-host").replace("a=fmtp:63 111/111", f"a=fmtp:63 {blocks}")
+    assert all(formats == ("111",) and red is None for _, formats, red in sound(text))
+
+
+def test_how_often_sound_is_repeated_is_the_senders_choice() -> None:
+    text = offer("chromium-host").replace("a=fmtp:63 111/111", "a=fmtp:63 111/111/111")
+    assert sound(text)[0] == ("sendonly", ("111", "63"), 63)

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use room_core::client::DESCRIPTOR;
+use room_core::client::{DESCRIPTOR, publish};
 use room_core::codec::{Codec, MediaKind};
 use room_core::demux;
 use room_core::ids::{PeerId, ShardIndex, TrackId};
 use room_core::message::{Command, Event};
+use room_core::red;
 use room_core::rtcp::Compound;
 use room_core::rtp::HeaderWriter;
 use room_core::simulcast::{Camera, Shot};
@@ -16,6 +17,7 @@ use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address
 use room_fuzz::{Chance, fuzz};
 
 const CAMERA: TrackId = TrackId(500);
+const MICROPHONE: TrackId = TrackId(502);
 const LAYERED: TrackId = TrackId(501);
 const STEPS: usize = 300;
 
@@ -35,7 +37,8 @@ fn sequences_of_datagrams() {
     fuzz("datagrams", |chance| {
         let mut world = World::new(1 + chance.below(2) as ShardIndex);
         world.watch = Some(no_number_twice);
-        let camera = world.publisher(CAMERA);
+        let published = [MediaKind::Video, MediaKind::Audio].map(publish);
+        let camera = world.join_as(Vec::new(), published.to_vec(), vec![CAMERA, MICROPHONE]);
         for _ in 0..2 {
             world.viewer();
         }
@@ -124,10 +127,11 @@ fn camera_packet(world: &mut World, camera: usize, chance: &mut Chance) {
         vec![0x10, 0x11, 1, 2, 3],
         vec![0x18, 8, 1, 2],
         vec![0x88, 1, 2, 9, 1],
+        red::write(111, &[(960, &[7; 9])], &[8; 9]),
         Vec::new(),
     ];
     let payload = chance.mutated(&good);
-    let payload_type = [96, 96, 98, 45, 97, 46, 111, 3][chance.below(8)];
+    let payload_type = [96, 96, 98, 45, 97, 46, 111, 63, 3][chance.below(9)];
     let descriptor = chance.mutated(&[DESCRIPTOR.to_vec(), vec![0xfd, 0, 8], Vec::new()]);
     // Each number once: a client that repeats a nonce is not what is tried here.
     let number = world.now.as_nanos() / 1_000_000 + 4 * world.sightings.len() as u64;
@@ -189,6 +193,7 @@ fn command(world: &mut World, chance: &mut Chance) {
         Some(FILM_AUDIO),
         Some(FILM_VIDEO),
         Some(CAMERA),
+        Some(MICROPHONE),
         Some(LAYERED),
         Some(LAYERED),
         Some(TrackId(9)),

@@ -12,6 +12,7 @@ use room_core::dependency;
 use room_core::limits::DATAGRAM_BYTES;
 use room_core::packet::Picture;
 use room_core::packetise::{MAX_PAYLOAD, Packetiser};
+use room_core::red::{self, Red};
 use room_core::rtcp::{self, Compound, ReportBlock, SenderInfo};
 use room_core::rtp::{self, HeaderWriter};
 use room_core::sps;
@@ -140,6 +141,28 @@ fn payload_descriptors() {
             assert!(vp9::Descriptor::read(&payload).is_none_or(|found| found.len < payload.len()));
             let inside: usize = h264::aggregated(&payload).map(<[u8]>::len).sum();
             assert!(inside <= payload.len());
+        }
+    });
+}
+
+/// What can be read is all there, and stays what it is under other types.
+#[test]
+fn redundant_sound() {
+    let good = [
+        red::write(111, &[(1_920, &[1; 30]), (960, &[2; 70])], &[3; 80]),
+        red::write(111, &[(960, &[])], &[]),
+        red::write(111, &[], &[3; 9]),
+    ];
+    fuzz("red", |chance| {
+        for _ in 0..200 {
+            let mut whole = chance.mutated(&good);
+            let Some(read) = Red::read(&whole, 111) else { continue };
+            assert!(whole.ends_with(read.primary) && read.reach <= red::LONGEST_REACH);
+            let (primary, reach, length) = (read.primary.to_vec(), read.reach, whole.len());
+            red::retype(&mut whole, 96);
+            let again = Red::read(&whole, 96).expect("only its types are others");
+            assert_eq!((again.primary, again.reach, again.whole.len()), (&primary[..], reach, length));
+            assert!(Red::read(&whole, 111).is_none());
         }
     });
 }

@@ -289,7 +289,7 @@ pub const DESCRIPTOR: [u8; 20] = [
 #[must_use]
 pub fn slot(kind: MediaKind, index: usize, ssrc: u32) -> SlotParams {
     let codecs = match kind {
-        MediaKind::Audio => vec![codec(Codec::Opus, 111, None)],
+        MediaKind::Audio => vec![CodecParams { red_pt: Some(63), ..codec(Codec::Opus, 111, None) }],
         MediaKind::Video => vec![
             codec(Codec::Vp8, 96, Some(97)),
             codec(Codec::Vp9, 98, Some(99)),
@@ -315,5 +315,5 @@ fn extensions() -> HashMap<String, u8> {
 /// As answered, with all feedback.
 #[must_use]
 pub fn codec(name: Codec, pt: u8, rtx_pt: Option<u8>) -> CodecParams {
-    CodecParams { name, pt, rtx_pt, nack: true, pli: true }
+    CodecParams { name, pt, rtx_pt, red_pt: None, nack: true, pli: true }
 }

@@ -8,6 +8,8 @@ use crate::transport_feedback::TransportFeedback;
 
 /// A change of the estimate by so much, in tenths, is a reason to choose layers anew at once.
 const MOVED_TENTHS: u64 = 1;
+/// Who is known to have less gets nothing twice: it takes as much as the smallest picture with its sound.
+const TIGHT_BPS: f64 = 200_000.0;
 
 /// Where an estimate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,12 @@ impl Congestion {
     #[must_use]
     pub fn is_full(&self, now: Time) -> bool {
         self.sender.as_ref().is_some_and(|sender| !sender.is_calm(now))
+    }
+
+    /// Whether sound may go with earlier sound once more.
+    #[must_use]
+    pub fn is_wide(&self, now: Time) -> bool {
+        !self.is_full(now) && self.known_bps().is_none_or(|bps| bps >= TIGHT_BPS)
     }
 
     /// Whether what the way carries is found out before it is made use of.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::codec::{Codec, MediaKind};
 use crate::dependency::{self, Dependency, Structure};
 use crate::ids::TrackId;
-use crate::packet::{Described, Packet, Picture};
+use crate::packet::{Described, Packet, Picture, Redundant};
 use crate::reception::{Arrival, Reception, Renumber};
+use crate::red::{LONGEST_REACH, Red};
 use crate::replay::extend;
 use crate::rtp::Header;
 use crate::time::{Anchor, Time};
@@ -36,6 +37,8 @@ struct Stream {
     was_muted: bool,
     /// What dependency descriptors refer to, and of which frame it is.
     structure: Option<(u16, Structure)>,
+    /// The timestamp from which on things are passed on, while a packet could repeat what came before.
+    passed_from: Option<u32>,
 }
 
 /// What a packet brings.
@@ -43,6 +46,8 @@ struct Stream {
 pub struct Body<'a> {
     pub payload: &'a [u8],
     pub descriptor: Option<&'a [u8]>,
+    /// The payload with earlier sound.
+    pub red: Option<Red<'a>>,
 }
 
 impl Stream {
@@ -56,6 +61,20 @@ impl Stream {
             self.structure = Some((found.frame, attached.clone()));
         }
         Some(found)
+    }
+
+    /// What a packet repeats, unless that reaches back to what was not passed on, as while it was muted.
+    fn repeated(&mut self, timestamp: u32, red: &Red<'_>) -> Option<Redundant> {
+        if let Some(from) = self.passed_from {
+            let since = i64::from(timestamp.wrapping_sub(from) as i32);
+            if since > i64::from(LONGEST_REACH) {
+                self.passed_from = None;
+            } else if since < i64::from(red.reach) {
+                return None;
+            }
+        }
+        let Red { whole, payload_type, reach, .. } = *red;
+        (reach > 0).then(|| Redundant { whole: whole.into(), payload_type })
     }
 }
 
@@ -180,6 +199,7 @@ impl Layer {
             renumber: Renumber::starting(sequence, next_out),
             was_muted: false,
             structure: None,
+            passed_from: Some(header.timestamp),
         });
         if codec.kind() == MediaKind::Video && self.generation > 1 {
             self.keyframes.ask(now);
@@ -191,7 +211,7 @@ impl Layer {
         arrival: Arrival,
         header: &Header,
         sequence: u64,
-        Body { payload, descriptor }: Body<'_>,
+        Body { payload, descriptor, red }: Body<'_>,
     ) -> Option<Packet> {
         let stream = self.stream.as_mut()?;
         let is_newest = match arrival {
@@ -212,6 +232,7 @@ impl Layer {
         }
         if std::mem::take(&mut stream.was_muted) {
             stream.renumber = Renumber::starting(sequence, stream.renumber.next_out());
+            stream.passed_from = Some(header.timestamp);
         }
         let passed_on = dependency.as_ref().filter(|_| stream.codec.is_described());
         let starts = match passed_on {
@@ -236,6 +257,7 @@ impl Layer {
             starts,
             picture: dependency.as_ref().map_or(picture, |dependency| picture.described(dependency)),
             described,
+            redundant: red.and_then(|red| stream.repeated(header.timestamp, &red)),
             payload: payload.into(),
         })
     }

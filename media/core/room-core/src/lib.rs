@@ -42,6 +42,7 @@ pub mod publication;
 mod rate;
 mod receiver_estimate;
 pub mod reception;
+pub mod red;
 mod repair;
 mod replay;
 mod residents;

@@ -23,8 +23,9 @@ const LONGEST_DRIFT_NS: i64 = 2_000_000_000;
 pub(crate) struct Mapping {
     pub(crate) track: TrackId,
     pub(crate) encoding: u32,
-    pub(crate) payload_type: u8,
+    payload_type: u8,
     pub(crate) rtx_payload_type: Option<u8>,
+    red_payload_type: Option<u8>,
     numbers: Numbers,
     /// The first number towards the viewer.
     first_out: u64,
@@ -59,6 +60,15 @@ impl Edge {
     }
 }
 
+/// What a viewer gets of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form<'p> {
+    pub(crate) payload_type: u8,
+    pub(crate) payload: &'p [u8],
+    /// The type to be written into each of its blocks.
+    pub(crate) blocks: Option<u8>,
+}
+
 /// The past of a group, told quickly: in its own spacing it would play behind for as long as it lasted.
 #[derive(Clone, Copy, Debug)]
 struct Squeeze {
@@ -90,6 +100,7 @@ impl Mapping {
             encoding: first.encoding,
             payload_type: codec.pt,
             rtx_payload_type: codec.rtx_pt,
+            red_payload_type: codec.red_pt,
             numbers: Numbers::starting(first.sequence, sent.next_sequence),
             first_out: sent.next_sequence,
             temporal: u8::MAX,
@@ -170,6 +181,18 @@ impl Mapping {
             return self.on_time(origin);
         }
         out.wrapping_add((u64::from(since) * u64::from(SQUEEZED) / u64::from(length.max(1))) as u32)
+    }
+
+    /// How a packet goes to the viewer: with earlier sound once more if they take that and their way is wide.
+    pub(crate) fn form<'p>(&self, packet: &'p Packet, is_wide: impl FnOnce() -> bool) -> Form<'p> {
+        let red = packet.redundant.as_ref().zip(self.red_payload_type);
+        match red.filter(|_| is_wide()) {
+            Some((redundant, payload_type)) => {
+                let blocks = (redundant.payload_type != self.payload_type).then_some(self.payload_type);
+                Form { payload_type, payload: &redundant.whole, blocks }
+            }
+            None => Form { payload_type: self.payload_type, payload: &packet.payload, blocks: None },
+        }
     }
 
     pub(crate) fn leaves_payload(&self, packet: &Packet, number: Number) -> bool {

@@ -23,6 +23,7 @@ pub struct Packet {
     pub starts: bool,
     pub picture: Picture,
     pub described: Option<Described>,
+    pub redundant: Option<Redundant>,
     pub payload: Box<[u8]>,
 }
 
@@ -31,6 +32,13 @@ pub struct Packet {
 pub struct Described {
     pub frame: u16,
     pub descriptor: Box<[u8]>,
+}
+
+/// A payload as it came with earlier sound once more, and the type of its blocks; the packet's own payload is its last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redundant {
+    pub whole: Box<[u8]>,
+    pub payload_type: u8,
 }
 
 /// What a payload tells of its picture. VP8 and VP9 count pictures, so that a viewer's count must go on across a switch.
@@ -117,6 +125,7 @@ impl Packet {
             starts: false,
             picture: Picture::default(),
             described: None,
+            redundant: None,
             payload: Box::default(),
         }
     }

@@ -91,6 +91,9 @@ pub struct CodecParams {
     pub name: Codec,
     pub pt: u8,
     pub rtx_pt: Option<u8>,
+    /// With earlier sound once more (RFC 2198).
+    #[serde(default)]
+    pub red_pt: Option<u8>,
     #[serde(default)]
     pub nack: bool,
     #[serde(default)]

@@ -12,6 +12,7 @@ use crate::params::{
     AUDIO_LEVEL, CodecParams, DEPENDENCY_DESCRIPTOR, MID, PublishParams, REPAIRED_STREAM_ID, STREAM_ID,
 };
 use crate::reception::Reception;
+use crate::red::Red;
 use crate::rtp::Header;
 use crate::speech::Speech;
 use crate::time::{Anchor, Time};
@@ -73,7 +74,7 @@ impl Publication {
     #[must_use]
     pub fn role(&self, payload_type: u8) -> Option<Role> {
         self.codecs.iter().find_map(|codec| match payload_type {
-            pt if pt == codec.pt => Some(Role::Media(codec.name)),
+            pt if pt == codec.pt || Some(pt) == codec.red_pt => Some(Role::Media(codec.name)),
             pt if Some(pt) == codec.rtx_pt => Some(Role::Repair(codec.name)),
             _ => None,
         })
@@ -137,7 +138,13 @@ impl Publication {
     #[must_use]
     pub fn body<'p>(&self, header: &Header, packet: &'p [u8]) -> Body<'p> {
         let descriptor = header.extensions(packet).find(self.descriptor_id);
-        Body { payload: &packet[header.len..], descriptor }
+        let payload = &packet[header.len..];
+        let redundant = self.codecs.iter().find(|codec| codec.red_pt == Some(header.payload_type));
+        match redundant.map(|codec| Red::read(payload, codec.pt)) {
+            None => Body { payload, descriptor, red: None },
+            // What cannot be read brings nothing, and leaves no gap.
+            Some(red) => Body { payload: red.map_or(&[], |red| red.primary), descriptor, red },
+        }
     }
 
     /// Takes a packet of a layer's stream itself; `sequence` is its index with the rollover counter.

@@ -395,3 +395,7 @@ mod congestion_tests;
 #[cfg(test)]
 #[path = "transport_tests.rs"]
 mod transport_tests;
+
+#[cfg(test)]
+#[path = "redundant_tests.rs"]
+mod redundant_tests;

@@ -22,7 +22,7 @@ use crate::codec::MediaKind;
 use crate::ids::TrackId;
 use crate::layers::{Choice, EVERY};
 use crate::link::Link;
-use crate::mapping::{Edge, Mapping, clock_by_capture};
+use crate::mapping::{Edge, Form, Mapping, clock_by_capture};
 use crate::numbers::Number;
 use crate::packet::Packet;
 use crate::params::{ABSOLUTE_SEND_TIME, DEPENDENCY_DESCRIPTOR, MID, SlotParams, TRANSPORT_SEQUENCE};
@@ -258,13 +258,10 @@ impl Slot {
             return;
         }
         let timestamp = mapping.timestamp(packet.timestamp);
-        let mut header = HeaderWriter::new(
-            mapping.payload_type,
-            packet.marker,
-            sequence as u16,
-            timestamp,
-            self.params.ssrc,
-        );
+        let Form { payload_type, payload, blocks } =
+            mapping.form(packet, || link.congestion.is_wide(link.now));
+        let ssrc = self.params.ssrc;
+        let mut header = HeaderWriter::new(payload_type, packet.marker, sequence as u16, timestamp, ssrc);
         header.descriptor(self.descriptor_id, mapping.described(packet));
         header.extension(self.time_id, &link.send_time);
         if let Some(number) = link.congestion.next_number() {
@@ -277,18 +274,21 @@ impl Slot {
             header.padded();
         }
         let header = header.finish();
-        let end = header.len() + packet.payload.len();
+        let end = header.len() + payload.len();
         let length = end + padding.len() + link.srtp.rtp_overhead();
         let out = link.transmit.claim(link.to, length);
         out[..header.len()].copy_from_slice(header);
-        let sealed = if mapping.leaves_payload(packet, number) {
-            link.srtp.rtp(self.params.ssrc, sequence, header.len(), [&packet.payload, padding], out)
+        let sealed = if blocks.is_none() && mapping.leaves_payload(packet, number) {
+            link.srtp.rtp(ssrc, sequence, header.len(), [payload, padding], out)
         } else {
-            let payload = &mut out[header.len()..end];
-            payload.copy_from_slice(&packet.payload);
-            mapping.patch(packet, number, payload);
+            let copy = &mut out[header.len()..end];
+            copy.copy_from_slice(payload);
+            mapping.patch(packet, number, copy);
+            if let Some(payload_type) = blocks {
+                crate::red::retype(copy, payload_type);
+            }
             out[end..end + padding.len()].copy_from_slice(padding);
-            link.srtp.rtp_in_place(self.params.ssrc, sequence, header.len(), out)
+            link.srtp.rtp_in_place(ssrc, sequence, header.len(), out)
         };
         if !sealed {
             link.transmit.unclaim();
@@ -301,7 +301,7 @@ impl Slot {
             link.left(length);
         }
         mapping.note(packet, number, timestamp, link.now, &mut self.sent);
-        self.count(packet.payload.len(), length, link);
+        self.count(payload.len(), length, link);
     }
 
     fn count(&mut self, payload: usize, length: usize, link: &mut Link<'_>) {

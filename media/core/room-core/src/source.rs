@@ -249,6 +249,7 @@ impl Lane {
                 starts: n == 0 && self.starts(frame),
                 picture: Picture::of(self.codec, &payload),
                 described: None,
+                redundant: None,
                 payload: payload.into_boxed_slice(),
             });
         }
