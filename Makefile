@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 CORE_SOURCES := $(shell find $(CORE) -path '*/target' -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
 WEB_SOURCES  := $(shell find web -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help demo test test-fast test-generated test-core test-load test-web test-python build bench soak fuzz lint fmt docs lock clean
+.PHONY: help demo test test-fast test-generated test-core test-load test-web test-python build bench soak fuzz network lint fmt docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,10 @@ soak: build $(CACHE)/load ## people join and leave for ten minutes; does anythin
 
 fuzz: $(CACHE)/core ## run every fuzz target: make fuzz SECONDS=60
 	@FUZZ_SECONDS=$(or $(SECONDS),60) cargo test --release --locked --manifest-path $(CORE)/Cargo.toml --package room-fuzz -- --nocapture
+
+network: $(CACHE)/core ## what poor networks do to a viewer, in virtual time: a table
+	@cargo test --quiet --release --locked --manifest-path $(CORE)/Cargo.toml --package room-core network_tests \
+		-- --nocapture --test-threads=1 | grep '^|'
 
 lint: $(CACHE)/core $(CACHE)/node ## formatting, lints, types, import rules
 	@echo "── lint"

@@ -174,7 +174,7 @@ impl Client {
     fn note(&mut self, at: Time, header: &Header, index: u64, payload: &[u8]) {
         let media = self.receptions.get_mut(&header.ssrc.wrapping_sub(1));
         if let (Some(stream), Some((original, _))) = (media, payload.split_first_chunk::<2>()) {
-            stream.arrived(at, extend(stream.highest(), u16::from_be_bytes(*original)));
+            stream.repaired(at, extend(stream.highest(), u16::from_be_bytes(*original)));
         } else if self.asks_again && header.payload_type == VIDEO {
             let fresh = || Reception::new(90_000, index, header.timestamp, 0);
             self.receptions.entry(header.ssrc).or_insert_with(fresh).arrived(at, index);

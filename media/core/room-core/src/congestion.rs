@@ -109,10 +109,11 @@ impl Congestion {
         self.sender.as_ref().is_some_and(|sender| !sender.is_calm(now))
     }
 
-    /// Whether sound may go with earlier sound once more.
+    /// Whether sound may go with earlier sound once more. Losses are no reason against it, but what it is for.
     #[must_use]
     pub fn is_wide(&self, now: Time) -> bool {
-        !self.is_full(now) && self.known_bps().is_none_or(|bps| bps >= TIGHT_BPS)
+        let known = self.sender.as_ref().filter(|sender| sender.was_heard());
+        known.is_none_or(|sender| sender.is_calm(now) && sender.bps_by_delay() >= TIGHT_BPS)
     }
 
     /// Whether what the way carries is found out before it is made use of.

@@ -5,121 +5,14 @@ use std::time::Duration;
 use super::*;
 use crate::codec::{Codec, MediaKind};
 use crate::ids::TrackId;
-use crate::rtcp::{Compound, Packet as Control};
-use crate::screen::Screen;
-use crate::simulcast::{Camera, Shot};
+use crate::rtcp::Compound;
+use crate::simulcast::Shot;
 use crate::source::Frame;
+use crate::stage::{PICTURE_MS, Stage};
 use crate::way::Way;
 use crate::world::{FILM_AUDIO, World};
 
-const PICTURE_MS: u64 = 40;
 const SEEDS: [u64; 3] = [1, 7, 42];
-
-/// Cameras of 2.4 Mb/s in three layers each, and sound, before one viewer.
-struct Stage {
-    world: World,
-    cameras: Vec<Camera>,
-    viewer: usize,
-    screens: Vec<Screen>,
-    sounds: usize,
-    written: usize,
-}
-
-impl Stage {
-    fn new(cameras: usize, way: Way) -> Stage {
-        let mut world = World::new(1);
-        let tracks: Vec<TrackId> = (0..cameras as u64).map(|n| TrackId(500 + n)).collect();
-        let cameras: Vec<Camera> = tracks.iter().map(|track| Camera::join(&mut world, *track)).collect();
-        let video: Vec<Option<TrackId>> = tracks.into_iter().map(Some).collect();
-        world.layout(&[Some(FILM_AUDIO)], &video);
-        world.run_ms(500);
-        let viewer = world.narrow_viewer(video.len(), way);
-        let source = |n: usize| World::ssrc(viewer, MediaKind::Video, n as u32);
-        let screens = (0..video.len()).map(|n| Screen::new(source(n))).collect();
-        let peer = PeerId(viewer as u64);
-        for slot in 0..video.len() {
-            world.all(|| Command::SetView { peer, slot, max_height: 720 });
-        }
-        Stage { world, cameras, viewer, screens, sounds: 0, written: 0 }
-    }
-
-    /// Plays for a while; layers answer keyframe requests with their next picture.
-    fn play(&mut self, seconds: u64) {
-        for picture in 0..seconds * 1_000 / PICTURE_MS {
-            if picture % 25 == 0 {
-                self.check();
-            }
-            for camera in &mut self.cameras {
-                let client = camera.client;
-                let asked: Vec<_> = self.world.clients[client].control.drain(..).collect();
-                let wants = |layer: usize| {
-                    asked.iter().any(|one| {
-                        matches!(one, Control::Pli { media_ssrc } if *media_ssrc == Camera::ssrc(layer))
-                    })
-                };
-                let shot = |layer| Shot { keyframe: camera.pictures == 0 || wants(layer), ..Shot::default() };
-                let shots = [0, 1, 2].map(shot);
-                if camera.pictures % 25 == 3 {
-                    camera.report(&mut self.world);
-                }
-                camera.shoot(&mut self.world, shots);
-            }
-            for half in 0..2 {
-                let at = self.world.now.plus(Duration::from_millis(half * 20));
-                self.world.write(Frame { codec: Codec::Opus, data: vec![1; 100], at, keyframe: true });
-                self.written += 1;
-            }
-            self.world.run_ms(PICTURE_MS);
-            self.look();
-        }
-    }
-
-    fn check(&mut self) {
-        for client in 0..self.world.clients.len() {
-            let check = self.world.clients[client].check();
-            self.world.send(client, check);
-        }
-    }
-
-    fn look(&mut self) {
-        let sound = World::ssrc(self.viewer, MediaKind::Audio, 0);
-        for packet in std::mem::take(&mut self.world.clients[self.viewer].media) {
-            self.sounds += usize::from(packet.header.ssrc == sound);
-            self.screens.iter_mut().for_each(|screen| screen.take(&packet));
-        }
-        for (slot, screen) in self.screens.iter_mut().enumerate() {
-            if screen.look(self.world.now) {
-                let ssrc = World::ssrc(self.viewer, MediaKind::Video, slot as u32);
-                let pli = self.world.clients[self.viewer].rtcp(&Compound::new().pli(1, ssrc));
-                self.world.send(self.viewer, pli);
-            }
-        }
-    }
-
-    fn narrow(&mut self, bps: u64) {
-        self.world.ways.get_mut(&self.viewer).unwrap().bps = bps;
-    }
-
-    fn dropped(&self) -> u64 {
-        self.world.ways[&self.viewer].dropped
-    }
-
-    fn stats(&self) -> PeerStats {
-        let peers = self.world.shards[0].stats().peers;
-        peers.into_iter().find(|peer| peer.peer == self.viewer as u64).unwrap()
-    }
-
-    fn heights(&self) -> Vec<u16> {
-        self.screens.iter().map(Screen::height).collect()
-    }
-
-    fn is_smooth(&self, from: Time) {
-        for screen in &self.screens {
-            let freeze = screen.freeze(from, self.world.now);
-            assert!(freeze <= Duration::from_secs(1), "{freeze:?}");
-        }
-    }
-}
 
 #[test]
 fn a_wide_way_is_found_out_within_a_second_and_then_left_alone() {

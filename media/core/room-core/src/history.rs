@@ -76,6 +76,12 @@ impl History {
         self.first + self.packets.len() as u64
     }
 
+    /// Places that are held, those of lost packets among them.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.packets.len()
+    }
+
     /// Where the current group of pictures begins.
     #[must_use]
     pub fn group(&self) -> Option<u64> {

@@ -185,7 +185,7 @@ impl Layer {
         if payload.is_empty() || sequence > reception.highest() {
             return None;
         }
-        let arrival = reception.arrived(now, sequence);
+        let arrival = reception.repaired(now, sequence);
         self.pass_on(arrival, header, sequence, Body { payload, ..body })
     }
 

@@ -17,6 +17,8 @@ pub mod dependency;
 pub mod dtls;
 mod fanout;
 mod feedback;
+#[cfg(any(test, feature = "client"))]
+pub mod film;
 mod frames;
 mod groups;
 pub mod history;
@@ -62,6 +64,8 @@ pub mod source;
 pub mod speech;
 pub mod sps;
 pub mod srtp;
+#[cfg(test)]
+mod stage;
 pub mod stats;
 pub mod steering;
 pub mod stun;

@@ -19,6 +19,8 @@ pub const HANDSHAKES_PER_PEER: u8 = 5;
 /// Retransmissions to a viewer: a share of what was sent to it, and something to begin with.
 pub const RETRANSMIT_SHARE: f64 = 0.25;
 pub const RETRANSMIT_BURST_BYTES: f64 = 60_000.0;
+/// The smallest stream may need more than its share: so much is there for each at any rate.
+pub const RETRANSMIT_BYTES_PER_SECOND: f64 = 6_000.0;
 /// Where the way is known, what may be sent again at once is no more than it carries in this time.
 pub const RETRANSMIT_BURST: Duration = Duration::from_millis(200);
 /// Injected frames waiting for their instant, per codec.

@@ -9,8 +9,11 @@ use crate::limits::{LONGEST_GAP, PENDING_NACKS};
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::time::{Time, ntp_to_unix};
 
-/// Packets out of order get this long before they are asked for.
+/// Packets out of order get this long before they are asked for, and longer where some came later than that.
 const REORDERING: Duration = Duration::from_millis(10);
+const LONGEST_REORDERING: Duration = Duration::from_millis(100);
+/// Without one that came so late for this long, order settles as soon as ever.
+const REORDERING_LASTS: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(60);
 const GIVE_UP: Duration = Duration::from_millis(800);
 const HOLES: usize = 64;
@@ -33,6 +36,10 @@ pub struct Reception {
     highest: u64,
     received: u64,
     missing: BTreeMap<u64, Miss>,
+    /// How long order takes to settle, and since when.
+    settling: (Duration, Time),
+    /// What is sent again comes on a stream of its own.
+    repairs_apart: bool,
     given_up: u64,
     reported: (u64, u64),
     transit: Option<i64>,
@@ -46,6 +53,7 @@ pub struct Reception {
 struct Miss {
     since: Time,
     ask_at: Time,
+    asked: bool,
 }
 
 impl Reception {
@@ -58,6 +66,8 @@ impl Reception {
             highest: first.wrapping_sub(1),
             received: 0,
             missing: BTreeMap::new(),
+            settling: (REORDERING, Time::default()),
+            repairs_apart: false,
             given_up: 0,
             reported: (0, 0),
             transit: None,
@@ -72,8 +82,26 @@ impl Reception {
         self.highest
     }
 
-    /// Takes note of a packet.
+    /// Takes note of a packet on the stream itself.
     pub fn arrived(&mut self, now: Time, sequence: u64) -> Arrival {
+        // What was asked for may have been sent again here, unless that comes elsewhere.
+        let overtaken = self.missing.get(&sequence).filter(|miss| self.repairs_apart || !miss.asked);
+        let took = overtaken.map_or(Duration::ZERO, |miss| now.since(miss.since) * 5 / 4);
+        let lasts = now.since(self.settling.1) < REORDERING_LASTS;
+        if took > self.settling.0 || (took > REORDERING || !lasts) && self.settling.0 > REORDERING {
+            let before = if lasts { self.settling.0 } else { REORDERING };
+            self.settling = (took.clamp(before, LONGEST_REORDERING), now);
+        }
+        self.note(now, sequence)
+    }
+
+    /// Takes note of a packet that came again on a stream of its own.
+    pub fn repaired(&mut self, now: Time, sequence: u64) -> Arrival {
+        self.repairs_apart = true;
+        self.note(now, sequence)
+    }
+
+    fn note(&mut self, now: Time, sequence: u64) -> Arrival {
         let next = self.highest.wrapping_add(1);
         if sequence >= next && sequence - next > LONGEST_GAP {
             return Arrival::Jump;
@@ -84,7 +112,8 @@ impl Reception {
             return if awaited { Arrival::Late } else { Arrival::Duplicate };
         }
         for lost in next..sequence {
-            self.missing.insert(lost, Miss { since: now, ask_at: now.plus(REORDERING) });
+            let ask_at = now.plus(self.settling.0);
+            self.missing.insert(lost, Miss { since: now, ask_at, asked: false });
         }
         while self.missing.len() > PENDING_NACKS {
             self.missing.pop_first();
@@ -115,6 +144,7 @@ impl Reception {
         let due = self.missing.iter_mut().filter(|(_, miss)| miss.ask_at <= now);
         due.map(|(sequence, miss)| {
             miss.ask_at = now.plus(ASK_AGAIN);
+            miss.asked = true;
             *sequence as u16
         })
         .collect()
@@ -235,6 +265,46 @@ mod tests {
         assert_eq!(stream.to_ask(at(70)), [103]);
         assert!(stream.to_ask(at(900)).is_empty());
         assert_eq!((stream.wake(), stream.lost()), (Time::FAR, 1));
+    }
+
+    /// Every tenth packet is overtaken by those of 40 ms; returns the numbers that were asked for in vain.
+    fn overtaken(stream: &mut Reception, from: u64, seconds: u64) -> usize {
+        let mut asked = 0;
+        for ms in 0..seconds * 1_000 {
+            let now = at(from + ms);
+            if ms % 4 == 0 && ms % 40 != 8 {
+                stream.arrived(now, 100 + (from + ms) / 4);
+            }
+            if ms % 40 == 8 && from + ms >= 40 {
+                stream.arrived(now, 100 + (from + ms - 40) / 4);
+            }
+            asked += stream.to_ask(now).len();
+        }
+        asked
+    }
+
+    #[test]
+    fn where_order_takes_long_to_settle_nothing_is_asked_for_before_that() {
+        let mut stream = reception();
+        stream.arrived(at(0), 100);
+        stream.repaired(at(0), 100);
+        assert!(overtaken(&mut stream, 0, 1) < 8);
+        assert_eq!(overtaken(&mut stream, 1_000, 20), 0);
+        let (lost, later) = (stream.highest() + 2, at(40_000));
+        stream.arrived(later, lost);
+        assert!(stream.to_ask(at(40_009)).is_empty());
+        assert_eq!(stream.to_ask(at(40_010)), [lost as u16 - 1], "long ago, it settles as soon as ever");
+    }
+
+    #[test]
+    fn what_may_have_been_sent_again_on_the_stream_itself_does_not_count_as_overtaken() {
+        let mut stream = reception();
+        stream.arrived(at(0), 100);
+        stream.arrived(at(0), 102);
+        assert_eq!(stream.to_ask(at(10)), [101]);
+        assert_eq!(stream.arrived(at(70), 101), Arrival::Late);
+        stream.arrived(at(80), 104);
+        assert_eq!(stream.to_ask(at(90)), [103]);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::limits::{Bucket, PENDING_NACKS, RETRANSMIT_BURST, RETRANSMIT_BURST_BYTES, RETRANSMIT_SHARE};
+use crate::limits::{
+    Bucket, PENDING_NACKS, RETRANSMIT_BURST, RETRANSMIT_BURST_BYTES, RETRANSMIT_BYTES_PER_SECOND,
+    RETRANSMIT_SHARE,
+};
 use crate::link::Link;
 use crate::mapping::Mapping;
 use crate::numbers::Number;
@@ -44,7 +47,7 @@ impl Repair {
         Repair {
             next_sequence: first,
             descriptor_id,
-            budget: Bucket::new(1_000.0, RETRANSMIT_BURST_BYTES, now),
+            budget: Bucket::new(RETRANSMIT_BYTES_PER_SECOND, RETRANSMIT_BURST_BYTES, now),
             recent: VecDeque::new(),
             pending: VecDeque::new(),
             pending_at: now,
@@ -89,6 +92,14 @@ impl Repair {
         self.recent.iter().any(|(again, at)| *again == sequence && now.since(*at) < wait)
     }
 
+    /// A packet left, late or once more: what was asked before it could arrive is answered.
+    pub(crate) fn left(&mut self, now: Time, sequence: u64) {
+        self.recent.push_back((sequence, now));
+        if self.recent.len() > REMEMBERED {
+            self.recent.pop_front();
+        }
+    }
+
     /// Answers a request for a packet.
     pub(crate) fn again(
         &mut self,
@@ -107,10 +118,7 @@ impl Repair {
         if self.is_recent(link.now, sequence, round_trip) || !self.budget.take(cost, link.now) {
             return;
         }
-        self.recent.push_back((sequence, link.now));
-        if self.recent.len() > REMEMBERED {
-            self.recent.pop_front();
-        }
+        self.left(link.now, sequence);
         self.send(stream, number, packet, mapping, link);
         link.counters.retransmitted += 1;
     }

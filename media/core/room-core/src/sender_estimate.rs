@@ -185,6 +185,13 @@ impl SenderEstimate {
         self.probing.wake()
     }
 
+    /// What queues say that the way carries, however much of it is lost by chance.
+    #[must_use]
+    pub(crate) fn bps_by_delay(&self) -> f64 {
+        self.rate.bps()
+    }
+
+    /// What the way carries.
     #[must_use]
     pub(crate) fn bps(&self) -> f64 {
         self.loss.limit_bps().map_or(self.rate.bps(), |limit| limit.min(self.rate.bps()))

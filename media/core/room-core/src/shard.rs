@@ -397,5 +397,9 @@ mod congestion_tests;
 mod transport_tests;
 
 #[cfg(test)]
+#[path = "network_tests.rs"]
+mod network_tests;
+
+#[cfg(test)]
 #[path = "redundant_tests.rs"]
 mod redundant_tests;

@@ -3,10 +3,12 @@
 //! As browsers do it: each layer is a source with numbers, timestamps and picture ids of its own; the layer's name is
 //! sent along until somebody is known to have heard it; sender reports tie the timestamps together.
 
+use std::collections::VecDeque;
+
 use crate::codec::MediaKind;
 use crate::ids::TrackId;
 use crate::params::{REPAIRED_STREAM_ID, STREAM_ID};
-use crate::rtcp::{Compound, SenderInfo};
+use crate::rtcp::{Compound, Packet as Control, SenderInfo};
 use crate::rtp::HeaderWriter;
 use crate::world::World;
 
@@ -16,6 +18,8 @@ const HEIGHTS: [u16; 3] = [180, 360, 720];
 const SIZES: [usize; 3] = [750, 2_500, 8_500];
 const PACKET: usize = 1_100;
 const TICKS: u32 = 3_600;
+/// Packets of all layers that are kept to be sent again.
+const KEPT: usize = 600;
 
 #[derive(Debug)]
 pub struct Camera {
@@ -25,6 +29,21 @@ pub struct Camera {
     pub pictures: u64,
     /// Packets that name their layer.
     pub named_packets: u64,
+    /// Packets that were sent, and those that were sent again.
+    pub sent: u64,
+    pub sent_again: u64,
+    kept: VecDeque<Kept>,
+    next_again: [u64; 3],
+}
+
+/// A packet that may be asked for again.
+#[derive(Clone, Debug)]
+struct Kept {
+    layer: usize,
+    sequence: u16,
+    timestamp: u32,
+    marker: bool,
+    payload: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +78,16 @@ impl Camera {
             tl0: 70 * n as u8,
             sent: 0,
         };
-        Camera { client, layers: [layer(0), layer(1), layer(2)], pictures: 0, named_packets: 40 }
+        Camera {
+            client,
+            layers: [layer(0), layer(1), layer(2)],
+            pictures: 0,
+            named_packets: 40,
+            sent: 0,
+            sent_again: 0,
+            kept: VecDeque::new(),
+            next_again: [1; 3],
+        }
     }
 
     #[must_use]
@@ -99,10 +127,44 @@ impl Camera {
             let payload = payload(state, shot, layer, n == 0, length);
             let client = &mut world.clients[self.client];
             datagrams.push(client.rtp_with(writer, state.next, Camera::ssrc(layer), &payload));
+            self.kept.push_back(Kept { layer, sequence: state.next as u16, timestamp, marker, payload });
             state.next += 1;
             state.sent += 1;
+            self.sent += 1;
+        }
+        while self.kept.len() > KEPT {
+            self.kept.pop_front();
         }
         datagrams
+    }
+
+    /// Sends again what the server has asked for, at once.
+    pub fn answer(&mut self, world: &mut World) {
+        let control = &mut world.clients[self.client].control;
+        let asked: Vec<Control<'_>> =
+            control.extract_if(.., |one| matches!(one, Control::Nack { .. })).collect();
+        for nack in asked {
+            let Control::Nack { media_ssrc, lost } = nack else { continue };
+            for number in lost {
+                let is_meant =
+                    |kept: &&Kept| Camera::ssrc(kept.layer) == media_ssrc && kept.sequence == number;
+                if let Some(kept) = self.kept.iter().find(is_meant).cloned() {
+                    self.send_again(world, &kept);
+                }
+            }
+        }
+    }
+
+    fn send_again(&mut self, world: &mut World, kept: &Kept) {
+        let (number, ssrc) = (self.next_again[kept.layer], 0x6000 + kept.layer as u32);
+        self.next_again[kept.layer] += 1;
+        self.sent_again += 1;
+        let mut writer = HeaderWriter::new(97, kept.marker, number as u16, kept.timestamp, ssrc);
+        writer.extension(Some(4), b"Video0");
+        writer.extension(Some(11), RIDS[kept.layer].as_bytes());
+        let payload = [&kept.sequence.to_be_bytes()[..], &kept.payload].concat();
+        let datagram = world.clients[self.client].rtp_with(writer, number, ssrc, &payload);
+        world.send(self.client, datagram);
     }
 
     /// Sender reports of all layers.

@@ -254,8 +254,12 @@ impl Slot {
         };
         let Some(mapping) = mapping else { return };
         let sequence = number.sequence;
+        let is_late = sequence < self.sent.next_sequence;
         if !self.sent.take(sequence) {
             return;
+        }
+        if is_late {
+            self.repair.left(link.now, sequence);
         }
         let timestamp = mapping.timestamp(packet.timestamp);
         let Form { payload_type, payload, blocks } =

@@ -1,12 +1,14 @@
 //! Shards, clients and a network between them, in virtual time: for tests and fuzzing.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::codec::{Codec, MediaKind};
+use crate::codec::MediaKind;
 use crate::dtls::Identity;
+pub use crate::film::{picture, play, play_on};
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
 use crate::message::{Command, Event, Message, Owner, Route};
 use crate::params::{PeerParams, PublishParams, SlotParams};
@@ -42,10 +44,15 @@ pub struct World {
     pub tampers_up: fn(u64, &mut Vec<u8>),
     /// Counts datagrams; where it starts decides on what mischief falls.
     pub sent: u64,
-    /// Narrow ways to clients; all others are as wide as can be.
-    pub ways: std::collections::HashMap<usize, Way>,
+    /// Ways to clients and from them that are narrow or poor; all others are as good as can be.
+    pub ways: HashMap<usize, Way>,
+    pub ways_up: HashMap<usize, Way>,
     to_clients: Vec<(Time, usize, Vec<u8>)>,
-    to_server: Vec<(Time, usize, Vec<u8>)>,
+    to_server: Vec<(Time, (usize, SocketAddr), Vec<u8>)>,
+    /// Where clients are that moved.
+    moved: HashMap<usize, SocketAddr>,
+    /// Datagrams to where a client is no more.
+    pub datagrams_to_nowhere: usize,
     pub datagrams_to_strangers: usize,
     /// Calls in which datagrams left: to whom, and how many of them.
     pub calls: Vec<(SocketAddr, usize)>,
@@ -56,12 +63,13 @@ pub struct World {
     /// Sees each datagram that is sent to a client.
     pub watch: Option<fn(&mut Sightings, usize, &[u8])>,
     pub sightings: Sightings,
-    ufrags: std::collections::HashMap<String, ShardIndex>,
+    ufrags: HashMap<String, ShardIndex>,
+    addresses: HashMap<SocketAddr, ShardIndex>,
     anchor: Anchor,
 }
 
 /// What was sent under which number: `(client, source, sequence number)`.
-pub type Sightings = std::collections::HashMap<(usize, u32, u16), Vec<u8>>;
+pub type Sightings = HashMap<(usize, u32, u16), Vec<u8>>;
 
 #[must_use]
 pub fn address(client: usize) -> SocketAddr {
@@ -88,16 +96,20 @@ impl World {
             loses_up: |_, _| false,
             tampers_up: |_, _| {},
             sent: 0,
-            ways: std::collections::HashMap::new(),
+            ways: HashMap::new(),
+            ways_up: HashMap::new(),
             to_clients: Vec::new(),
             to_server: Vec::new(),
+            moved: HashMap::new(),
+            datagrams_to_nowhere: 0,
             datagrams_to_strangers: 0,
             calls: Vec::new(),
             largest_slice: 0,
             starved: false,
             watch: None,
             sightings: Sightings::default(),
-            ufrags: std::collections::HashMap::new(),
+            ufrags: HashMap::new(),
+            addresses: HashMap::new(),
             anchor,
         };
         world.all(|| Command::AddRoom { room: ROOM, key: Arc::from("room") });
@@ -210,9 +222,28 @@ impl World {
     pub fn send(&mut self, client: usize, mut datagram: Vec<u8>) {
         self.sent += 1;
         (self.tampers_up)(self.sent, &mut datagram);
-        if !datagram.is_empty() && !(self.loses_up)(self.sent, &datagram) {
-            self.to_server.push((self.now.plus(DELAY), client, datagram));
+        if datagram.is_empty() || (self.loses_up)(self.sent, &datagram) {
+            return;
         }
+        let from = (client, self.address(client));
+        match self.ways_up.get_mut(&client) {
+            None => self.to_server.push((self.now.plus(DELAY), from, datagram)),
+            Some(way) => {
+                let arrivals = way.carry(self.now, datagram.len());
+                self.to_server.extend(arrivals.map(|at| (at, from, datagram.clone())));
+            }
+        }
+    }
+
+    /// Where a client is.
+    #[must_use]
+    pub fn address(&self, client: usize) -> SocketAddr {
+        self.moved.get(&client).copied().unwrap_or_else(|| address(client))
+    }
+
+    /// The client gets another address, as when a phone leaves home: nothing reaches it at the old one any more.
+    pub fn give_address(&mut self, client: usize, ip: IpAddr) {
+        self.moved.insert(client, SocketAddr::new(ip, address(client).port()));
     }
 
     pub fn write(&mut self, frame: Frame) {
@@ -240,10 +271,11 @@ impl World {
 
     fn step(&mut self) {
         let now = self.now;
-        for (_, client, mut bytes) in due(&mut self.to_server, now) {
+        for (_, (client, from), mut bytes) in due(&mut self.to_server, now) {
             // The kernel's choice of a socket, by the address.
-            let arrived = (client / 2 % self.shards.len()) as ShardIndex;
-            self.deliver(client, arrived, &mut bytes);
+            let place = if from == address(client) { 0 } else { 1 };
+            let arrived = ((client / 2 + place) % self.shards.len()) as ShardIndex;
+            self.deliver(from, arrived, &mut bytes);
         }
         for shard in &mut self.shards {
             shard.timeout(now);
@@ -259,14 +291,13 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, client: usize, arrived: ShardIndex, bytes: &mut [u8]) {
+    fn deliver(&mut self, from: SocketAddr, arrived: ShardIndex, bytes: &mut [u8]) {
         let now = self.now;
-        let from = address(client);
         let owner = self.shards[usize::from(arrived)].datagram(now, from, arrived, bytes);
         let other = match owner {
             Owner::Settled => None,
             Owner::OfUfrag(ufrag) => self.ufrags.get(&ufrag).copied(),
-            Owner::OfAddress => None,
+            Owner::OfAddress => self.addresses.get(&from).copied(),
         };
         if let Some(other) = other.filter(|other| *other != arrived) {
             let message = Message::Datagram { from, arrived, bytes: bytes.to_vec() };
@@ -296,7 +327,10 @@ impl World {
                     match route {
                         Route::Ufrag(ufrag, shard) => drop(self.ufrags.insert(ufrag, shard)),
                         Route::NoUfrag(ufrag) => drop(self.ufrags.remove(&ufrag)),
-                        Route::Address(..) | Route::NoAddress(..) => {}
+                        Route::Address(from, shard) => drop(self.addresses.insert(from, shard)),
+                        Route::NoAddress(from, shard) => {
+                            self.addresses.retain(|at, owner| (*at, *owner) != (from, shard));
+                        }
                     }
                 }
                 self.events.append(&mut shard.events);
@@ -325,44 +359,30 @@ impl World {
             if let Some(watch) = self.watch {
                 watch(&mut self.sightings, client, bytes);
             }
-            let way = self.ways.get_mut(&client);
-            let arrives = way.map_or(Some(self.now.plus(DELAY)), |way| way.carry(self.now, bytes.len()));
-            if let Some(at) = arrives.filter(|_| !(self.loses)(self.sent, bytes)) {
-                self.to_clients.push((at, client, bytes.to_vec()));
+            if self.moved.get(&client).is_some_and(|at| *at != to) {
+                self.datagrams_to_nowhere += 1;
+                continue;
+            }
+            let lost = (self.loses)(self.sent, bytes);
+            match self.ways.get_mut(&client) {
+                Some(way) => {
+                    let arrivals = way.carry(self.now, bytes.len()).filter(|_| !lost);
+                    self.to_clients.extend(arrivals.map(|at| (at, client, bytes.to_vec())));
+                }
+                None if lost => {}
+                None => self.to_clients.push((self.now.plus(DELAY), client, bytes.to_vec())),
             }
         }
         transmit.left(self.now);
     }
 }
 
-fn due(queue: &mut Vec<(Time, usize, Vec<u8>)>, now: Time) -> Vec<(Time, usize, Vec<u8>)> {
-    let (due, rest) = std::mem::take(queue).into_iter().partition(|(at, ..)| *at <= now);
+fn due<W>(queue: &mut Vec<(Time, W, Vec<u8>)>, now: Time) -> Vec<(Time, W, Vec<u8>)> {
+    let (mut due, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(queue).into_iter().partition(|(at, ..)| *at <= now);
     *queue = rest;
+    due.sort_by_key(|(at, ..)| *at);
     due
-}
-
-/// A VP8 frame: its first byte says whether it is a keyframe.
-#[must_use]
-pub fn picture(keyframe: bool, length: usize) -> Vec<u8> {
-    let mut data = vec![7; length];
-    data[0] = if keyframe { 0x10 } else { 0x11 };
-    data
-}
-
-/// Plays film from now on: 25 pictures a second, a keyframe every two seconds, and audio.
-pub fn play(world: &mut World, ms: u64) {
-    let start = world.now;
-    for n in 0..ms / 40 {
-        let at = start.plus(Duration::from_millis(n * 40));
-        let keyframe = n % 50 == 0;
-        let data = picture(keyframe, if keyframe { 20_000 } else { 3_000 });
-        world.write(Frame { codec: Codec::Vp8, data, at, keyframe });
-        for half in 0..2 {
-            let at = at.plus(Duration::from_millis(half * 20));
-            world.write(Frame { codec: Codec::Opus, data: vec![1; 100], at, keyframe: true });
-        }
-        world.run_ms(40);
-    }
 }
 
 /// A number below 256 that looks like chance and is the same every time.
@@ -372,14 +392,4 @@ pub fn scatter(n: u64) -> u64 {
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     (mixed ^ mixed >> 31) & 0xff
-}
-
-/// As `play`, in the middle of a group that began `since` milliseconds ago.
-pub fn play_on(world: &mut World, since: u64, ms: u64) {
-    for n in since / 40..(since + ms) / 40 {
-        let keyframe = n % 50 == 0;
-        let frame = Frame { codec: Codec::Vp8, data: picture(keyframe, 3_000), at: world.now, keyframe };
-        world.write(frame);
-        world.run_ms(40);
-    }
 }
