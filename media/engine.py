@@ -188,6 +188,7 @@ class EngineStats:
     totals: dict[str, int] = field(default_factory=dict)
     frames_refused: int = 0
     unknown_datagrams: int = 0
+    panics: int = 0
     events_lost: int = 0
 
 

@@ -63,7 +63,10 @@ class LayersWanted:
 
 @dataclass(frozen=True, slots=True)
 class RoomFailed:
-    """A fault of ours while the room was served.  The room is closed; `report` is for the log."""
+    """A fault of ours while the room was served.  The room is closed; `report` is for the log.
+
+    Without a name, none is: no room was served, or it is open again already.
+    """
 
     room: RoomKey
     report: str

@@ -220,6 +220,11 @@ class RoomServer:
             yield f"room_media_{name}_total", f"Media: {name.replace('_', ' ')}", float(value)
         yield "room_media_frames_refused_total", "Media: frames refused", float(stats.frames_refused)
         yield "room_media_unknown_datagrams_total", "Media: unknown datagrams", float(stats.unknown_datagrams)
+        yield (
+            "room_media_panics_total",
+            "Media: faults of ours, each of which closed a room",
+            float(stats.panics),
+        )
         yield "room_media_events_lost_total", "Media: events lost", float(stats.events_lost)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from room_server.access.rules import ClosingReason, Removed, Role
 from room_server.events.rules import RoomType, SessionState
@@ -24,6 +25,21 @@ async def test_a_failed_media_room_is_opened_again_and_plays_on(here: World) -> 
     here.rooms.media_event(RoomFailed(key, "a panic"))
     await until(lambda: key in here.media.rooms and len(here.media.sources) == 2)
     await until(lambda: here.media.layouts[key][0][0] == here.media.sources[1].audio)
+
+
+async def test_a_fault_that_closed_no_room_is_logged_and_disturbs_nobody(here: World) -> None:
+    from media.engine import RoomFailed, RoomKey
+
+    session = await here.session(RoomType.AUTOMATED)
+    await on_air(here, session)
+    sources = len(here.media.sources)
+    with capture_logs() as logs:
+        here.rooms.media_event(RoomFailed(RoomKey(""), "a panic"))
+    assert [(one["event"], one["room"], one["report"]) for one in logs] == [
+        ("media_room_failed", "", "a panic")
+    ]
+    assert room_of(here, session).key in here.media.rooms
+    assert len(here.media.sources) == sources
 
 
 async def test_a_media_room_that_fails_before_the_start_is_no_hindrance(here: World) -> None:

@@ -15,7 +15,55 @@ use crate::source::Source;
 use crate::time::Time;
 use crate::track::{Origin, Track};
 
+/// Whose fault it is if a command cannot be carried out.
+fn room_of_command(shard: &Shard, command: &Command) -> Option<RoomId> {
+    match command {
+        Command::AddRoom { room, .. }
+        | Command::CloseRoom { room }
+        | Command::AddPeer { room, .. }
+        | Command::AddSource { room, .. }
+        | Command::SetLayout { room, .. } => Some(*room),
+        Command::RemovePeer { peer } | Command::RestartIce { peer, .. } | Command::SetView { peer, .. } => {
+            room_of_peer(shard, *peer)
+        }
+        Command::WriteFrame { source, .. }
+        | Command::FlushSource { source }
+        | Command::HoldSource { source, .. }
+        | Command::RemoveSource { source } => shard.sources.get(source).map(|source| source.room),
+        Command::Mute { .. } | Command::Unmute { .. } | Command::SetDeadline { .. } => None,
+    }
+}
+
+fn room_of_message(shard: &Shard, message: &Message) -> Option<RoomId> {
+    match message {
+        Message::Media(room, _)
+        | Message::Groups(room, _)
+        | Message::Presence { room, .. }
+        | Message::TrackAdded { room, .. }
+        | Message::TrackRemoved { room, .. }
+        | Message::GroupsForgotten { room, .. }
+        | Message::RoomFailed { room } => Some(*room),
+        Message::KeyframeWanted { publisher, .. } | Message::LayersWatched { publisher, .. } => {
+            room_of_peer(shard, *publisher)
+        }
+        Message::Ended { address } => {
+            let peer = shard.addresses.get(address).and_then(|place| shard.peers[*place].as_ref());
+            peer.map(|peer| peer.room)
+        }
+        Message::Moved { peer, .. } => Some(peer.room),
+        Message::Command(_) | Message::Datagram { .. } => None,
+    }
+}
+
+fn room_of_peer(shard: &Shard, peer: PeerId) -> Option<RoomId> {
+    let place = shard.places.get(&peer)?;
+    shard.peers[*place].as_ref().map(|peer| peer.room)
+}
+
 pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
+    if let Some(room) = room_of_command(shard, &command) {
+        shard.begin(room);
+    }
     match command {
         Command::AddRoom { room, key } => {
             shard.rooms.entry(room).or_insert_with(|| Room::new(key));
@@ -48,6 +96,9 @@ pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
 }
 
 pub(crate) fn message(shard: &mut Shard, now: Time, message: Message) {
+    if let Some(room) = room_of_message(shard, &message) {
+        shard.begin(room);
+    }
     match message {
         Message::Media(room, packets) => shard.receive_media(now, room, packets),
         Message::Groups(room, packets) => shard.receive_groups(now, room, packets),
@@ -173,6 +224,8 @@ impl Shard {
 
     fn set_layout(&mut self, now: Time, room: RoomId, layout: Layout) {
         let Some(found) = self.rooms.get_mut(&room) else { return };
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Layout, room.0);
         let changed = found.set_layout(layout);
         for place in found.peers.clone() {
             let Some(peer) = self.peers[place].as_mut() else { continue };

@@ -69,9 +69,9 @@ impl FanOut {
         if is_audio { self.audio.push_front(job) } else { self.video.push_front(job) }
     }
 
-    fn give_up(&mut self, now: Time) -> Vec<Gaps> {
-        let queues = [&mut self.audio, &mut self.video];
-        queues.into_iter().flat_map(|queue| std::iter::from_fn(|| give_up(queue, now))).collect()
+    /// Of one room.
+    fn give_up(&mut self, now: Time) -> Option<Gaps> {
+        [&mut self.audio, &mut self.video].into_iter().find_map(|queue| give_up(queue, now))
     }
 
     /// The peer at `at` in the room's order left: those behind it moved up.
@@ -161,13 +161,14 @@ impl Shard {
 
     /// Passes frames on that are whole, or have waited long enough.
     pub(crate) fn publish_frames(&mut self, now: Time) {
-        for (room, packets) in self.frames.ready(now) {
+        while let Some((room, packets)) = self.frames.next_ready(now) {
             self.publish(now, room, packets);
         }
     }
 
     /// Packets that come in here: for the viewers here and, by reference, for those of other shards.
     pub(crate) fn publish(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
+        self.begin(room);
         let Some(found) = self.rooms.get(&room) else { return };
         if packets.is_empty() {
             return;
@@ -180,6 +181,9 @@ impl Shard {
 
     /// Keeps the packets and queues them for this shard's viewers.
     pub(crate) fn receive_media(&mut self, now: Time, room: RoomId, packets: Vec<Arc<Packet>>) {
+        self.begin(room);
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Publishing, room.0);
         let Some(found) = self.rooms.get_mut(&room) else { return };
         let mut wanted = Vec::with_capacity(packets.len());
         for packet in packets {
@@ -201,13 +205,14 @@ impl Shard {
         }
         while self.transmit.len() < SLICE {
             // Before each: behind one that was begun may lie those that are too late.
-            for (room, gaps) in self.fan_out.give_up(now) {
+            while let Some((room, gaps)) = self.fan_out.give_up(now) {
+                self.begin(room);
                 for ((track, encoding), gap) in gaps {
                     self.skip(now, room, track, encoding, &gap);
                 }
             }
             let Some(mut job) = self.fan_out.take() else { return false };
-            self.serving = Some(job.room);
+            self.begin(job.room);
             if self.serve(now, &mut job) {
                 self.fan_out.put_back(job);
             }

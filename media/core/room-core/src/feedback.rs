@@ -27,6 +27,8 @@ impl Peer {
             self.counters.refused += 1;
             return;
         };
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Control, self.room.0);
         for packet in rtcp::read(&datagram[..end]) {
             self.control(&packet, around);
         }

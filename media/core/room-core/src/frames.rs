@@ -7,6 +7,7 @@
 //!
 //! Invariant: nothing waits longer than `HOLD`, and the order within an encoding is kept.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,13 +35,13 @@ struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     held: Vec<Held>,
-    ready: Vec<Batch>,
+    ready: VecDeque<Batch>,
 }
 
 impl Frames {
     pub(crate) fn push(&mut self, now: Time, room: RoomId, packet: Packet) {
         if packet.codec.kind() == MediaKind::Audio {
-            self.ready.push((room, vec![Arc::new(packet)]));
+            self.ready.push_back((room, vec![Arc::new(packet)]));
             return;
         }
         let (of, timestamp, marker) = ((packet.track, packet.encoding), packet.timestamp, packet.marker);
@@ -61,18 +62,25 @@ impl Frames {
         self.ready.extend(ready.map(|held| (held.room, held.packets)));
     }
 
-    /// What may leave by now, in order.
-    pub(crate) fn ready(&mut self, now: Time) -> Vec<Batch> {
+    /// The next that may leave by now. One at a time: a fault with it must not cost what other rooms have.
+    pub(crate) fn next_ready(&mut self, now: Time) -> Option<Batch> {
         self.release(|held| now >= held.since.plus(HOLD));
-        std::mem::take(&mut self.ready)
+        self.ready.pop_front()
+    }
+
+    #[cfg(test)]
+    fn ready(&mut self, now: Time) -> Vec<Batch> {
+        std::iter::from_fn(|| self.next_ready(now)).collect()
     }
 
     pub(crate) fn wake(&self) -> Time {
-        self.held.iter().map(|held| held.since.plus(HOLD)).min().unwrap_or(Time::FAR)
+        let held = self.held.iter().map(|held| held.since.plus(HOLD)).min().unwrap_or(Time::FAR);
+        if self.ready.is_empty() { held } else { Time::default() }
     }
 
     pub(crate) fn forget_room(&mut self, room: RoomId) {
         self.held.retain(|held| held.room != room);
+        self.ready.retain(|(of, _)| *of != room);
     }
 }
 

@@ -16,6 +16,7 @@ mod departures;
 pub mod dependency;
 pub mod dtls;
 mod fanout;
+mod faults;
 mod feedback;
 #[cfg(any(test, feature = "client"))]
 pub mod film;
@@ -47,6 +48,7 @@ pub mod reception;
 pub mod red;
 mod repair;
 mod replay;
+pub mod report;
 mod residents;
 mod restarts;
 pub mod room;
@@ -75,6 +77,8 @@ pub mod time;
 pub mod track;
 pub mod transmit;
 pub mod transport_feedback;
+#[cfg(test)]
+mod trap;
 mod trend;
 mod watch;
 #[cfg(any(test, feature = "client"))]

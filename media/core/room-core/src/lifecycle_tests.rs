@@ -1,4 +1,4 @@
-//! Coming and going in virtual time: connections, strangers, time-outs, closing, panics.
+//! Coming and going in virtual time: connections, strangers, time-outs, closing.
 
 use std::time::Duration;
 
@@ -169,27 +169,6 @@ fn closing_the_room_says_goodbye_and_leaves_nothing() {
         assert!(shard.rooms.is_empty() && shard.places.is_empty() && shard.addresses.is_empty());
         assert!(shard.ufrags.is_empty() && shard.sources.is_empty());
     }
-}
-
-#[test]
-fn a_panic_ends_the_room_that_was_served_and_no_other() {
-    let mut world = World::new(1);
-    world.viewer();
-    world.run_ms(200);
-    let (now, other) = (world.now, RoomId(2));
-    world.shards[0].command(now, Command::AddRoom { room: other, key: Arc::from("other") });
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let outcome = world.shards[0].guarded(|shard| {
-        shard.serving = Some(ROOM);
-        panic!("planted");
-    });
-    std::panic::set_hook(hook);
-    assert_eq!(outcome, None::<()>);
-    world.run_ms(50);
-    assert!(world.events.contains(&Event::RoomFailed { room: Arc::from("room"), report: "planted".into() }));
-    assert!(world.clients[0].closed);
-    assert_eq!(world.shards[0].rooms.keys().collect::<Vec<_>>(), [&other]);
 }
 
 #[test]

@@ -171,7 +171,9 @@ pub enum Event {
         mid: String,
         rids: Vec<String>,
     },
+    /// The room is closed; without a name, none is.
     RoomFailed {
+        id: RoomId,
         room: Arc<str>,
         report: String,
     },

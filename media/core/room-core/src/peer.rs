@@ -220,6 +220,8 @@ impl Peer {
 
     /// Takes a DTLS datagram from a validated address.
     pub fn dtls(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) {
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Handshake, self.room.0);
         self.begun = true;
         let progress = self.handshake.datagram(around.now, datagram);
         self.progressed(progress, around);
@@ -259,6 +261,8 @@ impl Peer {
         };
         self.counters.packets_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Media, self.room.0);
         let packet = &datagram[..end];
         self.arrived(&header, packet, around.now);
         let Some(found) = self.publication_of(&header, packet) else { return };
@@ -333,6 +337,8 @@ impl Peer {
 
     /// Does what is due. `wake` says when to call again.
     pub fn timeout(&mut self, around: &mut Surroundings<'_>) {
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Timer, self.room.0);
         let now = around.now;
         if let Some(gone) = self.expired(now) {
             around.effects.push(Effect::Gone(gone));
@@ -383,6 +389,8 @@ impl Peer {
 
     /// Says goodbye.
     pub fn close(&mut self, transmit: &mut Transmit) {
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Closing, self.room.0);
         if let Some(to) = self.ice.selected() {
             for datagram in self.handshake.close() {
                 transmit.push(to, &datagram);

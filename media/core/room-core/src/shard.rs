@@ -11,12 +11,12 @@
 
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::demux::{self, Kind};
 use crate::dtls::Identity;
 use crate::fanout::{FanOut, SLICE};
+use crate::faults::Serving;
 use crate::frames::Frames;
 use crate::ids::{PeerId, RoomId, ShardIndex, SourceId};
 use crate::message::{Command, Event, Message, Owner, Route};
@@ -67,8 +67,8 @@ pub struct Shard {
     pub events: Vec<Event>,
     pub outbox: Vec<(ShardIndex, Message)>,
     pub routes: Vec<Route>,
-    /// The room that is being served.
-    pub(crate) serving: Option<RoomId>,
+    pub(crate) serving: Option<Serving>,
+    pub(crate) panics: u64,
     pub(crate) gone: Counters,
     unknown_datagrams: u64,
 }
@@ -98,25 +98,10 @@ impl Shard {
             outbox: Vec::new(),
             routes: Vec::new(),
             serving: None,
+            panics: 0,
             gone: Counters::default(),
             unknown_datagrams: 0,
         }
-    }
-
-    /// Does `work`; if it panics, the room that it served is closed and reported.
-    pub fn guarded<R>(&mut self, work: impl FnOnce(&mut Shard) -> R) -> Option<R> {
-        self.serving = None;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(self)));
-        outcome.map_err(|cause| self.fail_room(&panic_text(cause.as_ref()))).ok()
-    }
-
-    fn fail_room(&mut self, report: &str) {
-        let Some(room) = self.serving.take() else { return };
-        if let Some(found) = self.rooms.get(&room) {
-            self.events.push(Event::RoomFailed { room: Arc::clone(&found.key), report: report.to_owned() });
-        }
-        self.tell_others(|| Message::RoomFailed { room });
-        self.close_room(room);
     }
 
     /// Takes a datagram that arrived at shard `arrived`; media in it is decrypted in place. What is not
@@ -144,6 +129,10 @@ impl Shard {
         let Some(place) = self.ufrags.get(request.local_ufrag()).copied() else {
             return Owner::OfUfrag(request.local_ufrag().to_owned());
         };
+        let Some(room) = self.peers[place].as_ref().map(|peer| peer.room) else { return Owner::Settled };
+        self.begin(room);
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Check, room.0);
         let Some(peer) = self.peers[place].as_ref() else { return Owner::Settled };
         if !peer.ice.is_authentic(&request) {
             return Owner::Settled;
@@ -176,15 +165,18 @@ impl Shard {
         work: impl FnOnce(&mut Peer, &mut Surroundings<'_>),
     ) {
         let Some(peer) = self.peers.get_mut(place).and_then(Option::as_mut) else { return };
-        self.serving = Some(peer.room);
-        let id = peer.id;
+        let (id, room) = (peer.id, peer.room);
+        self.begin(room);
+        let Some(peer) = self.peers.get_mut(place).and_then(Option::as_mut) else { return };
         let mut effects = Vec::new();
         let anchor = &self.setup.anchor;
         let mut around = Surroundings { now, anchor, transmit: &mut self.transmit, effects: &mut effects };
         work(peer, &mut around);
         for effect in effects {
+            self.begin(room);
             self.effect(now, place, effect);
         }
+        self.begin(room);
         self.set_alarm(now, Alarm::Peer(id));
     }
 
@@ -297,6 +289,8 @@ impl Shard {
 
     fn peer_timeout(&mut self, now: Time, id: PeerId) {
         let Some(place) = self.places.get(&id).copied() else { return };
+        let Some(room) = self.peers[place].as_ref().map(|peer| peer.room) else { return };
+        self.begin(room);
         let Some(peer) = self.peers[place].as_mut() else { return };
         peer.alarm_rang(now);
         if peer.wake() <= now {
@@ -309,12 +303,11 @@ impl Shard {
 
     fn source_timeout(&mut self, now: Time, id: SourceId) {
         let anchor = self.setup.anchor;
-        let Some(source) = self.sources.get_mut(&id) else { return };
-        if source.wake() > now {
-            return;
-        }
-        let room = source.room;
-        self.serving = Some(room);
+        let Some(room) = self.sources.get(&id).map(|source| source.room) else { return };
+        self.begin(room);
+        let Some(source) = self.sources.get_mut(&id).filter(|source| source.wake() <= now) else { return };
+        #[cfg(test)]
+        crate::trap::step(crate::trap::Site::Source, room.0);
         let packets = source.due(now, &anchor).into_iter().map(Arc::new).collect();
         self.publish(now, room, packets);
         self.set_alarm(now, Alarm::Source(id));
@@ -334,6 +327,7 @@ impl Shard {
         let mut stats = ShardStats { totals: self.gone, ..ShardStats::default() };
         stats.frames_refused = self.sources.values().map(Source::refused).sum();
         stats.unknown_datagrams = self.unknown_datagrams;
+        stats.panics = self.panics;
         for peer in self.peers.iter().flatten() {
             stats.totals.add(&peer.counters);
             stats.peers.push(PeerStats {
@@ -348,12 +342,6 @@ impl Shard {
         }
         stats
     }
-}
-
-fn panic_text(cause: &(dyn std::any::Any + Send)) -> String {
-    let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| cause.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 #[cfg(test)]
@@ -395,6 +383,10 @@ mod congestion_tests;
 #[cfg(test)]
 #[path = "transport_tests.rs"]
 mod transport_tests;
+
+#[cfg(test)]
+#[path = "isolation_tests.rs"]
+mod isolation_tests;
 
 #[cfg(test)]
 #[path = "network_tests.rs"]

@@ -288,6 +288,8 @@ impl Slot {
             let copy = &mut out[header.len()..end];
             copy.copy_from_slice(payload);
             mapping.patch(packet, number, copy);
+            #[cfg(test)]
+            crate::trap::step(crate::trap::Site::Sealing, u64::from(ssrc));
             if let Some(payload_type) = blocks {
                 crate::red::retype(copy, payload_type);
             }

@@ -63,6 +63,8 @@ pub struct ShardStats {
     pub totals: Counters,
     pub frames_refused: u64,
     pub unknown_datagrams: u64,
+    /// Faults of ours that were caught.
+    pub panics: u64,
 }
 
 impl ShardStats {
@@ -71,5 +73,6 @@ impl ShardStats {
         self.totals.add(&other.totals);
         self.frames_refused += other.frames_refused;
         self.unknown_datagrams += other.unknown_datagrams;
+        self.panics += other.panics;
     }
 }

@@ -65,6 +65,12 @@ impl Transmit {
         }
     }
 
+    /// Takes everything back that was claimed since there were `count` datagrams.
+    pub fn rewind(&mut self, count: usize) {
+        self.datagrams.truncate(count);
+        self.used = self.datagrams.last().map_or(0, |last| last.start + last.len);
+    }
+
     pub fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
         self.claim(to, datagram.len()).copy_from_slice(datagram);
     }
@@ -169,6 +175,21 @@ mod tests {
         assert_eq!(lengths(&[(1, 9), (1, 9), (2, 8)]), [(1, 9, 9), (1, 9, 9), (1, 8, 8)]);
         assert_eq!(lengths(&[(1, 8), (1, 9), (1, 9), (1, 9)]), [(1, 8, 8), (3, 9, 27)]);
         assert_eq!(lengths(&[]), []);
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_what_came_before_as_it_was() {
+        let mut transmit = Transmit::default();
+        let to = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        transmit.push(to(1), &[1; 5]);
+        transmit.push(to(2), &[2; 5]);
+        transmit.claim(to(2), 900);
+        transmit.rewind(1);
+        transmit.push(to(3), &[3; 4]);
+        let left: Vec<_> = transmit.iter().map(|(to, bytes)| (to.port(), bytes.to_vec())).collect();
+        assert_eq!(left, [(1, vec![1; 5]), (3, vec![3; 4])]);
+        transmit.rewind(0);
+        assert!(transmit.is_empty());
     }
 
     #[test]

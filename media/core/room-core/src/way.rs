@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use crate::time::Time;
-use crate::world::scatter;
 
 /// What addresses and lengths add to a datagram.
 const HEADERS: u64 = 28;
@@ -103,6 +102,24 @@ impl Way {
         let die = (of / 3) << 48;
         scatter(self.seed.wrapping_mul(0x1_0001).wrapping_add(self.datagrams * 3 + of).wrapping_add(die))
     }
+}
+
+/// Takes out of a queue what arrives by now, in order.
+pub(crate) fn due<W>(queue: &mut Vec<(Time, W, Vec<u8>)>, now: Time) -> Vec<(Time, W, Vec<u8>)> {
+    let (mut due, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(queue).into_iter().partition(|(at, ..)| *at <= now);
+    *queue = rest;
+    due.sort_by_key(|(at, ..)| *at);
+    due
+}
+
+/// A number below 256 that looks like chance and is the same every time.
+#[must_use]
+pub fn scatter(n: u64) -> u64 {
+    let mut mixed = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ mixed >> 31) & 0xff
 }
 
 #[cfg(test)]

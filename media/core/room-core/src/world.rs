@@ -16,7 +16,8 @@ use crate::room::Layout;
 use crate::shard::{Setup, Shard};
 use crate::source::Frame;
 use crate::time::{Anchor, Time};
-use crate::way::Way;
+pub use crate::way::scatter;
+use crate::way::{Way, due};
 
 pub const ROOM: RoomId = RoomId(1);
 pub const SOURCE: SourceId = SourceId(1);
@@ -35,10 +36,13 @@ pub struct World {
     pub now: Time,
     pub shards: Vec<Shard>,
     pub clients: Vec<Client>,
+    /// Which the next peers join.
+    pub room: RoomId,
+    /// Faults are caught as threads do it, instead of failing the test.
+    pub catches: bool,
     pub events: Vec<Event>,
-    /// Whether a datagram to a client is lost.
+    /// Whether a datagram to a client, or to the server, is lost.
     pub loses: Mischief,
-    /// Whether a datagram to the server is lost.
     pub loses_up: Mischief,
     /// What becomes of a datagram on its way to the server.
     pub tampers_up: fn(u64, &mut Vec<u8>),
@@ -91,6 +95,8 @@ impl World {
             now,
             shards: (0..shards).map(|index| Shard::new(index, setup.clone())).collect(),
             clients: Vec::new(),
+            room: ROOM,
+            catches: false,
             events: Vec::new(),
             loses: |_, _| false,
             loses_up: |_, _| false,
@@ -113,22 +119,35 @@ impl World {
             anchor,
         };
         world.all(|| Command::AddRoom { room: ROOM, key: Arc::from("room") });
-        let (room, source) = (ROOM, SOURCE);
-        world.shards[0]
-            .command(now, Command::AddSource { source, room, audio: FILM_AUDIO, video: FILM_VIDEO });
+        let (audio, video) = (FILM_AUDIO, FILM_VIDEO);
+        world.shards[0].command(now, Command::AddSource { source: SOURCE, room: ROOM, audio, video });
         world.layout(&[Some(FILM_AUDIO)], &[Some(FILM_VIDEO)]);
         world
     }
 
     pub fn all(&mut self, command: impl Fn() -> Command) {
-        for shard in &mut self.shards {
-            shard.command(self.now, command());
+        let now = self.now;
+        for at in 0..self.shards.len() {
+            self.at(at, |shard| shard.command(now, command()));
         }
+    }
+
+    /// Does something in a shard as its thread would.
+    fn at<R>(&mut self, shard: usize, work: impl FnOnce(&mut Shard) -> R) -> Option<R> {
+        let shard = &mut self.shards[shard];
+        if self.catches { shard.guarded(work) } else { Some(work(shard)) }
+    }
+
+    /// Opens a room, which the next peers join.
+    pub fn open_room(&mut self, room: RoomId, key: &str) {
+        self.room = room;
+        self.all(|| Command::AddRoom { room, key: Arc::from(key) });
     }
 
     pub fn layout(&mut self, audio: &[Option<TrackId>], video: &[Option<TrackId>]) {
         let layout = Layout { audio: audio.to_vec(), video: video.to_vec() };
-        self.all(|| Command::SetLayout { room: ROOM, layout: layout.clone() });
+        let room = self.room;
+        self.all(|| Command::SetLayout { room, layout: layout.clone() });
     }
 
     /// A client with two slots of each kind; returns its number, which is its peer id, too.
@@ -206,7 +225,8 @@ impl World {
         let params = Box::new(client.params(slots, publishes));
         let home = number % self.shards.len();
         let peer = PeerId(number as u64);
-        self.shards[home].command(self.now, Command::AddPeer { peer, room: ROOM, params, tracks });
+        let room = self.room;
+        self.shards[home].command(self.now, Command::AddPeer { peer, room, params, tracks });
         self.clients.push(client);
         self.send(number, self.clients[number].check());
         number
@@ -252,8 +272,7 @@ impl World {
 
     /// The film stands still from now on.
     pub fn hold(&mut self) {
-        let until = self.now;
-        self.shards[0].command(self.now, Command::HoldSource { source: SOURCE, until });
+        self.shards[0].command(self.now, Command::HoldSource { source: SOURCE, until: self.now });
     }
 
     /// Lets time pass, a millisecond at a time.
@@ -277,8 +296,8 @@ impl World {
             let arrived = ((client / 2 + place) % self.shards.len()) as ShardIndex;
             self.deliver(from, arrived, &mut bytes);
         }
-        for shard in &mut self.shards {
-            shard.timeout(now);
+        for at in 0..self.shards.len() {
+            self.at(at, |shard| shard.timeout(now));
         }
         self.exchange();
         for (_, client, bytes) in due(&mut self.to_clients, now) {
@@ -293,7 +312,8 @@ impl World {
 
     fn deliver(&mut self, from: SocketAddr, arrived: ShardIndex, bytes: &mut [u8]) {
         let now = self.now;
-        let owner = self.shards[usize::from(arrived)].datagram(now, from, arrived, bytes);
+        let owner = self.at(usize::from(arrived), |shard| shard.datagram(now, from, arrived, bytes));
+        let owner = owner.unwrap_or(Owner::Settled);
         let other = match owner {
             Owner::Settled => None,
             Owner::OfUfrag(ufrag) => self.ufrags.get(&ufrag).copied(),
@@ -301,7 +321,7 @@ impl World {
         };
         if let Some(other) = other.filter(|other| *other != arrived) {
             let message = Message::Datagram { from, arrived, bytes: bytes.to_vec() };
-            self.shards[usize::from(other)].message(now, message);
+            self.at(usize::from(other), |shard| shard.message(now, message));
         }
         self.exchange();
     }
@@ -318,7 +338,8 @@ impl World {
         loop {
             let mut messages = Vec::new();
             for at in 0..self.shards.len() {
-                while !self.starved && self.shards[at].produce(self.now) {
+                let now = self.now;
+                while !self.starved && self.at(at, |shard| shard.produce(now)).unwrap_or(true) {
                     self.collect(at);
                 }
                 self.collect(at);
@@ -340,7 +361,8 @@ impl World {
                 return;
             }
             for (to, message) in messages {
-                self.shards[usize::from(to)].message(self.now, message);
+                let now = self.now;
+                self.at(usize::from(to), |shard| shard.message(now, message));
             }
         }
     }
@@ -375,21 +397,4 @@ impl World {
         }
         transmit.left(self.now);
     }
-}
-
-fn due<W>(queue: &mut Vec<(Time, W, Vec<u8>)>, now: Time) -> Vec<(Time, W, Vec<u8>)> {
-    let (mut due, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(queue).into_iter().partition(|(at, ..)| *at <= now);
-    *queue = rest;
-    due.sort_by_key(|(at, ..)| *at);
-    due
-}
-
-/// A number below 256 that looks like chance and is the same every time.
-#[must_use]
-pub fn scatter(n: u64) -> u64 {
-    let mut mixed = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (mixed ^ mixed >> 31) & 0xff
 }

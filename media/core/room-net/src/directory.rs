@@ -30,7 +30,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     pub(crate) rooms: HashMap<Arc<str>, RoomEntry>,
-    pub(crate) peers: HashMap<PeerId, Arc<str>>,
+    /// The room of each peer: a name may be another room's by the time a peer is gone.
+    pub(crate) peers: HashMap<PeerId, (Arc<str>, RoomId)>,
     /// The shard of each source, and its room.
     pub(crate) sources: HashMap<SourceId, (ShardIndex, RoomId)>,
 }
@@ -69,17 +70,53 @@ impl Shared {
         let mut directory = self.directory();
         match event {
             Event::PeerGone { peer, reason, .. } => {
-                let room = directory.peers.remove(&peer)?;
-                if let Some(entry) = directory.rooms.get_mut(&room) {
+                let (room, id) = directory.peers.remove(&peer)?;
+                if let Some(entry) = directory.rooms.get_mut(&room).filter(|entry| entry.id == id) {
                     entry.peers = entry.peers.saturating_sub(1);
                 }
                 Some(Event::PeerGone { peer, room, reason })
             }
-            Event::RoomFailed { room, report } => {
-                directory.rooms.remove(&room);
-                Some(Event::RoomFailed { room, report })
+            Event::RoomFailed { id, room, report } => {
+                let is_open = directory.rooms.get(&room).is_some_and(|entry| entry.id == id);
+                directory.sources.retain(|_, (_, of)| *of != id);
+                if is_open {
+                    directory.rooms.remove(&room);
+                    return Some(Event::RoomFailed { id, room, report });
+                }
+                // Two shards may fail in one room, and the room be open again by then: this is for the log only.
+                Some(Event::RoomFailed { id, room: Arc::from(""), report: format!("{room}: {report}") })
             }
             other => Some(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use room_core::peer::Gone;
+
+    fn failed(id: u64) -> Event {
+        Event::RoomFailed { id: RoomId(id), room: Arc::from("room"), report: "why".to_owned() }
+    }
+
+    /// Two threads may fail in one room, and the room be open again before the second tells.
+    #[test]
+    fn a_room_that_is_open_again_is_not_closed_by_what_is_told_of_the_one_before() {
+        let shared = Shared::new(1).unwrap();
+        let entry = |id| RoomEntry { id: RoomId(id), peers: 1 };
+        shared.directory().rooms.insert(Arc::from("room"), entry(1));
+        let gone = Event::PeerGone { peer: PeerId(7), room: Arc::from("room"), reason: Gone::RoomClosed };
+        shared.directory().peers.insert(PeerId(7), (Arc::from("room"), RoomId(1)));
+        assert_eq!(shared.note(failed(1)), Some(failed(1)));
+        assert!(shared.directory().rooms.is_empty());
+
+        shared.directory().rooms.insert(Arc::from("room"), entry(2));
+        assert_eq!(shared.note(gone.clone()), Some(gone));
+        let told = shared.note(failed(1));
+        let for_the_log =
+            Event::RoomFailed { id: RoomId(1), room: Arc::from(""), report: "room: why".to_owned() };
+        assert_eq!(told, Some(for_the_log));
+        assert_eq!(shared.directory().rooms["room"].peers, 1, "who went was of the room before");
     }
 }

@@ -12,6 +12,7 @@ use room_core::ice::Credentials;
 use room_core::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
 use room_core::message::{Command, Event};
 use room_core::params::PeerParams;
+use room_core::report;
 use room_core::room::Layout;
 use room_core::shard::{Setup, Shard};
 use room_core::source::Frame;
@@ -73,6 +74,7 @@ impl Engine {
     /// # Errors
     /// The system's, when the port is taken or a resource is not to be had.
     pub fn start(config: Config) -> Result<Engine, NotStarted> {
+        report::keep();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards }.min(MAX_SHARDS);
         let address = SocketAddr::new(config.bind_host, config.udp_port);
@@ -167,7 +169,7 @@ impl Engine {
         let (key, room) = (Arc::clone(key), entry.id);
         let peer = PeerId(self.id());
         let tracks: Vec<_> = params.publishes.iter().map(|_| TrackId(self.id())).collect();
-        directory.peers.insert(peer, Arc::clone(&key));
+        directory.peers.insert(peer, (Arc::clone(&key), room));
         if let Some(entry) = directory.rooms.get_mut(&key) {
             entry.peers += 1;
         }

@@ -106,7 +106,12 @@ impl Worker {
             match input {
                 Input::Command(command) => drop(self.shard.guarded(|shard| shard.command(now, command))),
                 Input::Message(message) => self.take_message(now, message),
-                Input::Stats(reply) => drop(reply.send(self.shard.stats())),
+                Input::Stats(reply) => {
+                    let stats = self.shard.guarded(|shard| shard.stats());
+                    if let Some(stats) = stats {
+                        drop(reply.send(stats));
+                    }
+                }
                 Input::Stop => return true,
             }
         }

@@ -182,7 +182,7 @@ fn event_tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTup
         Event::TrackEnded { track } => ("track_ended", track.0).into_pyobject(py),
         Event::Speaking { track, speaking } => ("speaking", track.0, *speaking).into_pyobject(py),
         Event::LayersWanted { peer, mid, rids } => ("layers_wanted", peer.0, mid, rids).into_pyobject(py),
-        Event::RoomFailed { room, report } => ("room_failed", &**room, report.as_str()).into_pyobject(py),
+        Event::RoomFailed { room, report, .. } => ("room_failed", &**room, report.as_str()).into_pyobject(py),
     }
 }
 
