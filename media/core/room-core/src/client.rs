@@ -127,6 +127,12 @@ impl Client {
         }
     }
 
+    /// The shortest check with a right password.
+    #[cfg(test)]
+    pub(crate) fn bare_check(&self) -> Vec<u8> {
+        stun::bare_request(&[9; 12], &format!("{}:them", self.ufrag), PASSWORD)
+    }
+
     /// A check with a right password.
     #[must_use]
     pub fn check(&self) -> Vec<u8> {

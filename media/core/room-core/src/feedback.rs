@@ -20,7 +20,7 @@ impl Peer {
     /// Takes a control packet, decrypting it in place.
     pub fn rtcp(&mut self, datagram: &mut [u8], around: &mut Surroundings<'_>) {
         let opened = match &mut self.session {
-            Some(session) if self.feedback.take(1.0, around.now) => session.inbound.rtcp(datagram),
+            Some(session) if self.budget.feedback.take(1.0, around.now) => session.inbound.rtcp(datagram),
             _ => None,
         };
         let Some(end) = opened else {
@@ -30,6 +30,10 @@ impl Peer {
         #[cfg(test)]
         crate::trap::step(crate::trap::Site::Control, self.room.0);
         for packet in rtcp::read(&datagram[..end]) {
+            if !self.budget.control.take(1.0, around.now) {
+                self.counters.refused += 1;
+                return;
+            }
             self.control(&packet, around);
         }
     }
@@ -48,17 +52,24 @@ impl Peer {
                 }
             }
             rtcp::Packet::Nack { media_ssrc, lost } => {
-                self.counters.nacks_in += lost.len() as u64;
                 let lost = &lost[..lost.len().min(PENDING_NACKS)];
-                if let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == *media_ssrc) {
-                    around.effects.push(Effect::Lost(at, lost.to_vec()));
-                }
+                self.wants_again(*media_ssrc, lost, around);
             }
             rtcp::Packet::ReceiverEstimate { bitrate_bps } => {
                 self.congestion.receiver_says(around.now, *bitrate_bps);
             }
             rtcp::Packet::TransportWide { body, .. } => self.packets_told(body, around),
             rtcp::Packet::Bye { .. } => {}
+        }
+    }
+
+    fn wants_again(&mut self, ssrc: u32, lost: &[u16], around: &mut Surroundings<'_>) {
+        let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == ssrc) else { return };
+        if self.budget.asked.take(lost.len() as f64, around.now) {
+            self.counters.nacks_in += lost.len() as u64;
+            around.effects.push(Effect::Lost(at, lost.to_vec()));
+        } else {
+            self.counters.refused += 1;
         }
     }
 
@@ -87,7 +98,10 @@ impl Peer {
 
     /// A viewer tells how packets arrived.
     fn packets_told(&mut self, body: &[u8], around: &Surroundings<'_>) {
-        let Some(feedback) = TransportFeedback::read(body) else {
+        let told = &mut self.budget.told;
+        let feedback = TransportFeedback::read(body)
+            .filter(|feedback| told.take(f64::from(feedback.claimed()), around.now));
+        let Some(feedback) = feedback else {
             self.counters.refused += 1;
             return;
         };
@@ -98,9 +112,12 @@ impl Peer {
     }
 
     fn wants_refresh(&mut self, ssrc: u32, around: &mut Surroundings<'_>) {
-        if let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == ssrc) {
+        let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == ssrc) else { return };
+        if self.budget.refreshes.take(1.0, around.now) {
             self.counters.plis_in += 1;
             around.effects.push(Effect::Refresh(at));
+        } else {
+            self.counters.refused += 1;
         }
     }
 

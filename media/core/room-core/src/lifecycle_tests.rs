@@ -97,7 +97,7 @@ fn strangers_get_no_reply_whatever_they_send() {
         world.shards[0].datagram(world.now, stranger, 0, &mut datagram);
     }
     world.exchange();
-    assert_eq!(world.datagrams_to_strangers, 0);
+    assert!(world.strangers_got.is_empty());
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_handshake_from_an_address_that_was_not_checked_is_not_answered() {
     let hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     world.shards[0].datagram(world.now, "192.0.2.9:9".parse().unwrap(), 0, &mut hello.clone());
     world.exchange();
-    assert_eq!(world.datagrams_to_strangers, 0);
+    assert!(world.strangers_got.is_empty());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::congestion::Congestion;
 use crate::dtls::{Handshake, Identity, Progress};
 use crate::ice::{Check, Credentials, IceLite};
 use crate::ids::{PeerId, RoomId, TrackId};
-use crate::limits::{Bucket, FEEDBACK_PER_SECOND, INGRESS_BYTES_PER_SECOND, STREAMS_PER_PEER};
+use crate::limits::{Budget, STREAMS_PER_PEER};
 use crate::link::Link;
 use crate::pace::Pace;
 use crate::packet::Packet;
@@ -94,8 +94,7 @@ pub struct Peer {
     pub publications: Vec<Publication>,
     /// Which publication, and which of its layers, a source belongs to.
     sources: HashMap<u32, (usize, u8)>,
-    pub(crate) feedback: Bucket,
-    ingress: Bucket,
+    pub(crate) budget: Budget,
     pub(crate) report_at: Time,
     /// Where packets carry their number on the transport.
     pub(crate) transport_id: Option<u8>,
@@ -143,10 +142,9 @@ impl Peer {
             created: now,
             names: params.slots.iter().map(|slot| (slot.kind, slot.index)).collect(),
             slots: params.slots.into_iter().map(|slot| Slot::new(slot, now)).collect(),
-            publications: published.map(|(params, track)| Publication::new(*track, params)).collect(),
+            publications: published.map(|(params, track)| Publication::new(*track, params, now)).collect(),
             sources: HashMap::new(),
-            feedback: Bucket::new(FEEDBACK_PER_SECOND, FEEDBACK_PER_SECOND, now),
-            ingress: Bucket::new(INGRESS_BYTES_PER_SECOND, INGRESS_BYTES_PER_SECOND, now),
+            budget: Budget::new(now),
             report_at: now,
             transport_id,
             arrivals: Arrivals::default(),
@@ -206,22 +204,33 @@ impl Peer {
         Some((link, &mut self.slots))
     }
 
-    /// Answers an authentic check.
+    /// Answers an authentic check; `None` for one too many, which changes nothing.
     pub fn checked(
         &mut self,
         from: SocketAddr,
         request: &Request<'_>,
         around: &mut Surroundings<'_>,
-    ) -> Check {
+    ) -> Option<Check> {
+        if !self.budget.checks.take(1.0, around.now) {
+            self.counters.refused += 1;
+            return None;
+        }
         let response = stun::success(&request.transaction, from, self.ice.local_pwd(request));
-        around.transmit.push(from, &response);
-        self.ice.checked(around.now, from, request)
+        // Whoever plays a check back from elsewhere must not get more there than they sent.
+        if response.len() <= request.length() {
+            around.transmit.push(from, &response);
+        }
+        Some(self.ice.checked(around.now, from, request))
     }
 
     /// Takes a DTLS datagram from a validated address.
     pub fn dtls(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) {
         #[cfg(test)]
         crate::trap::step(crate::trap::Site::Handshake, self.room.0);
+        if !self.budget.handshake.take(1.0, around.now) {
+            self.counters.refused += 1;
+            return;
+        }
         self.begun = true;
         let progress = self.handshake.datagram(around.now, datagram);
         self.progressed(progress, around);
@@ -251,7 +260,9 @@ impl Peer {
 
     /// Takes a media packet, decrypting it in place.
     pub fn rtp(&mut self, datagram: &mut [u8], around: &mut Surroundings<'_>) {
-        if self.publications.is_empty() || !self.ingress.take(datagram.len() as f64, around.now) {
+        let Budget { ingress, ingress_bytes, .. } = &mut self.budget;
+        let may = ingress.take(1.0, around.now) && ingress_bytes.take(datagram.len() as f64, around.now);
+        if self.publications.is_empty() || !may {
             self.counters.refused += 1;
             return;
         }
@@ -314,6 +325,10 @@ impl Peer {
         around: &mut Surroundings<'_>,
     ) {
         let publication = &mut self.publications[at];
+        if !publication.may_bring(around.now) {
+            self.counters.refused += 1;
+            return;
+        }
         let body = publication.body(header, packet);
         let now = around.now;
         let passed = match publication.role(header.payload_type) {

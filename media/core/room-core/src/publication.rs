@@ -7,6 +7,7 @@ use crate::codec::{Codec, MediaKind};
 use crate::ids::{ShardIndex, TrackId};
 use crate::ladder::LAYERS;
 use crate::layer::{Body, Layer};
+use crate::limits::{Bucket, PICTURES_PER_SECOND, SOUNDS_PER_SECOND};
 use crate::packet::Packet;
 use crate::params::{
     AUDIO_LEVEL, CodecParams, DEPENDENCY_DESCRIPTOR, MID, PublishParams, REPAIRED_STREAM_ID, STREAM_ID,
@@ -43,15 +44,20 @@ pub struct Publication {
     pub layers: Vec<Layer>,
     pub speech: Speech,
     watch: Watch,
+    budget: Bucket,
 }
 
 impl Publication {
     #[must_use]
-    pub fn new(track: TrackId, params: PublishParams) -> Publication {
+    pub fn new(track: TrackId, params: PublishParams, now: Time) -> Publication {
         let mut rids = params.rids;
         rids.truncate(LAYERS);
         let layers = rids.len().max(1) as u8;
         let extension = |uri: &str| params.extensions.get(uri).copied();
+        let per_second = match params.kind {
+            MediaKind::Audio => SOUNDS_PER_SECOND,
+            MediaKind::Video => PICTURES_PER_SECOND,
+        };
         Publication {
             track,
             kind: params.kind,
@@ -68,7 +74,13 @@ impl Publication {
             layers: (0..layers).map(|index| Layer::new(track, index)).collect(),
             speech: Speech::default(),
             watch: Watch::of(layers),
+            budget: Bucket::new(per_second, per_second, now),
         }
+    }
+
+    /// Whether one more packet is passed on.
+    pub fn may_bring(&mut self, now: Time) -> bool {
+        self.budget.take(1.0, now)
     }
 
     #[must_use]
@@ -210,7 +222,7 @@ mod tests {
         let mut params = publish(MediaKind::Video);
         params.rids = ["q", "h", "f", "x"].map(str::to_owned).to_vec();
         params.extensions.extend([(STREAM_ID.to_owned(), 10), (REPAIRED_STREAM_ID.to_owned(), 11)]);
-        Publication::new(TrackId(1), params)
+        Publication::new(TrackId(1), params, Time::default())
     }
 
     fn named(extensions: &[(u8, &str)]) -> Option<u8> {

@@ -142,7 +142,7 @@ impl Shard {
             return Owner::Settled;
         }
         let mut check = None;
-        self.with_peer(now, place, |peer, around| check = Some(peer.checked(from, &request, around)));
+        self.with_peer(now, place, |peer, around| check = peer.checked(from, &request, around));
         let Some(check) = check else { return Owner::Settled };
         if let Some(ufrag) = check.forgotten {
             self.forget_ufrag(ufrag);
@@ -387,6 +387,14 @@ mod transport_tests;
 #[cfg(test)]
 #[path = "isolation_tests.rs"]
 mod isolation_tests;
+
+#[cfg(test)]
+#[path = "strangers_tests.rs"]
+mod strangers_tests;
+
+#[cfg(test)]
+#[path = "storms_tests.rs"]
+mod storms_tests;
 
 #[cfg(test)]
 #[path = "network_tests.rs"]

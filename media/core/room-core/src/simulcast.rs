@@ -32,6 +32,8 @@ pub struct Camera {
     /// Packets that were sent, and those that were sent again.
     pub sent: u64,
     pub sent_again: u64,
+    /// Pictures of which a layer was a keyframe.
+    pub keyframes: usize,
     kept: VecDeque<Kept>,
     next_again: [u64; 3],
 }
@@ -85,6 +87,7 @@ impl Camera {
             named_packets: 40,
             sent: 0,
             sent_again: 0,
+            keyframes: 0,
             kept: VecDeque::new(),
             next_again: [1; 3],
         }
@@ -97,6 +100,7 @@ impl Camera {
 
     /// One picture, in each active layer.
     pub fn shoot(&mut self, world: &mut World, shots: [Shot; 3]) {
+        self.keyframes += usize::from(shots.iter().any(|shot| shot.keyframe));
         for (layer, shot) in shots.into_iter().enumerate() {
             if self.layers[layer].active {
                 for datagram in self.picture(world, layer, shot) {

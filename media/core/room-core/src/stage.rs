@@ -76,7 +76,12 @@ pub(crate) struct Stage {
     pub(crate) sounds: usize,
     pub(crate) written: usize,
     voice: Option<Voice>,
+    /// Somebody who does something every five milliseconds.
+    pub(crate) besides: Option<Besides>,
 }
+
+/// With the number of the time.
+pub(crate) type Besides = fn(&mut World, u64);
 
 impl Stage {
     pub(crate) fn new(cameras: usize, way: Way) -> Stage {
@@ -96,7 +101,7 @@ impl Stage {
         for slot in 0..video.len() {
             world.all(|| Command::SetView { peer, slot, max_height: 720 });
         }
-        Stage { world, cameras, viewer, screens, sounds: 0, written: 0, voice: None }
+        Stage { world, cameras, viewer, screens, sounds: 0, written: 0, voice: None, besides: None }
     }
 
     /// One camera, and a voice in the place of film.
@@ -153,6 +158,10 @@ impl Stage {
             for half in 0..PICTURE_MS / SOUND_MS {
                 self.sound(half * SOUND_MS);
                 for _ in 0..SOUND_MS / ANSWER_MS {
+                    if let Some(besides) = self.besides {
+                        let n = self.world.now.as_nanos() / 1_000_000 / ANSWER_MS;
+                        besides(&mut self.world, n);
+                    }
                     self.world.run_ms(ANSWER_MS);
                     self.cameras.iter_mut().for_each(|camera| camera.answer(&mut self.world));
                 }

@@ -71,6 +71,12 @@ impl<'a> Request<'a> {
         })?
     }
 
+    /// In bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.raw.len()
+    }
+
     /// The ufrag of the side that is asked.
     #[must_use]
     pub fn local_ufrag(&self) -> &'a str {
@@ -105,6 +111,15 @@ pub fn request(transaction: &Transaction, username: &str, password: &str, nomina
     if nominate {
         push_attribute(&mut message, USE_CANDIDATE, &[]);
     }
+    seal(&mut message, password);
+    message
+}
+
+/// The shortest that proves itself, which no browser sends.
+#[cfg(test)]
+pub(crate) fn bare_request(transaction: &Transaction, username: &str, password: &str) -> Vec<u8> {
+    let mut message = header(BINDING_REQUEST, transaction);
+    push_attribute(&mut message, USERNAME, username.as_bytes());
     seal(&mut message, password);
     message
 }

@@ -59,6 +59,12 @@ impl<'a> TransportFeedback<'a> {
         })
     }
 
+    /// How many packets it tells of, at most.
+    #[must_use]
+    pub fn claimed(&self) -> u16 {
+        self.packets
+    }
+
     /// Each packet in the order of its number; fewer than were claimed where differences are cut off.
     pub fn packets(&self) -> impl Iterator<Item = Told> + use<'a> {
         let (mut deltas, mut clock) = (self.deltas, self.reference * REFERENCE_US);

@@ -57,7 +57,7 @@ pub struct World {
     moved: HashMap<usize, SocketAddr>,
     /// Datagrams to where a client is no more.
     pub datagrams_to_nowhere: usize,
-    pub datagrams_to_strangers: usize,
+    pub strangers_got: Vec<Vec<u8>>,
     /// Calls in which datagrams left: to whom, and how many of them.
     pub calls: Vec<(SocketAddr, usize)>,
     /// The most that ever left a shard at a time.
@@ -108,7 +108,7 @@ impl World {
             to_server: Vec::new(),
             moved: HashMap::new(),
             datagrams_to_nowhere: 0,
-            datagrams_to_strangers: 0,
+            strangers_got: Vec::new(),
             calls: Vec::new(),
             largest_slice: 0,
             starved: false,
@@ -374,7 +374,7 @@ impl World {
         for (to, bytes) in transmit.iter() {
             let client = usize::from(to.port()).wrapping_sub(10_000);
             if client >= self.clients.len() {
-                self.datagrams_to_strangers += 1;
+                self.strangers_got.push(bytes.to_vec());
                 continue;
             }
             self.sent += 1;
