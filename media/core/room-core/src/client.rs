@@ -2,6 +2,7 @@
 //!
 //! Sans-IO like the rest: datagrams in, datagrams out, time as an argument.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use dimpl::{Dtls, Output};
@@ -55,6 +56,8 @@ pub struct Client {
     pub asks_again: bool,
     receptions: BTreeMap<u32, Reception>,
     out: Vec<Vec<u8>>,
+    /// So far; each is another.
+    checks: Cell<u64>,
 }
 
 impl std::fmt::Debug for Client {
@@ -92,6 +95,7 @@ impl Client {
             asks_again: false,
             receptions: BTreeMap::new(),
             out,
+            checks: Cell::new(0),
         }
     }
 
@@ -130,13 +134,20 @@ impl Client {
     /// The shortest check with a right password.
     #[cfg(test)]
     pub(crate) fn bare_check(&self) -> Vec<u8> {
-        stun::bare_request(&[9; 12], &format!("{}:them", self.ufrag), PASSWORD)
+        stun::bare_request(&self.transaction(), &format!("{}:them", self.ufrag), PASSWORD)
+    }
+
+    fn transaction(&self) -> stun::Transaction {
+        self.checks.set(self.checks.get() + 1);
+        let mut transaction = [9; 12];
+        transaction[..8].copy_from_slice(&self.checks.get().to_be_bytes());
+        transaction
     }
 
     /// A check with a right password.
     #[must_use]
     pub fn check(&self) -> Vec<u8> {
-        stun::request(&[9; 12], &format!("{}:them", self.ufrag), PASSWORD, true)
+        stun::request(&self.transaction(), &format!("{}:them", self.ufrag), PASSWORD, true)
     }
 
     /// Takes what the server sent.

@@ -12,6 +12,8 @@
 //! Invariant: only an address that passed an authenticated check is spoken to. A TCP connection (RFC 6544) is spoken
 //! to only while no UDP works, whatever a peer that nominates everything (RFC 5245 section 8.1.1.2) says last.
 
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ use crate::stun::Request;
 use crate::tcp;
 use crate::time::Time;
 
+/// Checks that are remembered: those of a minute, of a browser that has found its way.
+const REMEMBERED: usize = 32;
 /// How long an address of UDP counts as working after a check: peers check the one that they use more often.
 const UDP_LASTS: Duration = Duration::from_secs(8);
 
@@ -45,6 +49,8 @@ pub struct IceLite {
     heard: Option<Time>,
     /// The last check from the selected address.
     selected_heard: Option<Time>,
+    /// The last checks, by their transactions, and whence they came.
+    seen: VecDeque<(u64, u64)>,
 }
 
 /// What an authentic check changed.
@@ -69,6 +75,7 @@ impl IceLite {
             nominated: false,
             heard: None,
             selected_heard: None,
+            seen: VecDeque::new(),
         }
     }
 
@@ -123,9 +130,28 @@ impl IceLite {
         })
     }
 
+    /// Whether somebody else said the same before: who listens on the way could have us send to whomever they like by
+    /// playing a check back. Browsers make each anew, and send the same again from the same place only.
+    #[must_use]
+    pub fn is_played_back(&self, from: SocketAddr, request: &Request<'_>) -> bool {
+        let (said, by) = (hash(&request.transaction), hash(&from));
+        self.seen.iter().any(|(before, whom)| *before == said && *whom != by)
+    }
+
+    fn remember(&mut self, from: SocketAddr, request: &Request<'_>) {
+        let check = (hash(&request.transaction), hash(&from));
+        if !self.seen.contains(&check) {
+            self.seen.push_back(check);
+        }
+        if self.seen.len() > REMEMBERED {
+            self.seen.pop_front();
+        }
+    }
+
     /// Takes an authentic check from `from`.
     pub fn checked(&mut self, now: Time, from: SocketAddr, request: &Request<'_>) -> Check {
         self.heard = Some(now);
+        self.remember(from, request);
         let mut check = Check::default();
         if request.local_ufrag() == self.credentials.local_ufrag
             && let Some(earlier) = self.earlier.take()
@@ -179,6 +205,12 @@ impl IceLite {
     pub fn consent_ends(&self) -> Option<Time> {
         self.heard.map(|heard| heard.plus(self.consent))
     }
+}
+
+fn hash(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -290,6 +322,29 @@ mod tests {
         agent.restart(credentials("one", "word", "they"));
         assert_eq!(agent.restart(credentials("two", "word", "they")).as_deref(), Some("here"));
         assert_eq!(agent.local_ufrags().collect::<Vec<_>>(), ["two", "one"]);
+    }
+
+    #[test]
+    fn what_somebody_else_said_before_is_known_for_a_while() {
+        let mut agent = agent();
+        let say = |agent: &mut IceLite, n: u8, from: &str| {
+            let raw = stun::request(&[n; 12], "here:there", "secret", true);
+            let (request, from) = (Request::read(&raw).unwrap(), from.parse().unwrap());
+            let is_played_back = agent.is_played_back(from, &request);
+            if !is_played_back {
+                agent.checked(Time::default(), from, &request);
+            }
+            is_played_back
+        };
+        assert!(!say(&mut agent, 1, "10.0.0.1:1"));
+        assert!(!say(&mut agent, 1, "10.0.0.1:1"), "the same again from the same place");
+        assert!(say(&mut agent, 1, "10.0.0.2:1") && say(&mut agent, 1, "10.0.0.1:2"));
+        assert!(!say(&mut agent, 2, "10.0.0.2:1"), "another check, from a new address");
+        (3..=REMEMBERED as u8).for_each(|n| assert!(!say(&mut agent, n, "10.0.0.2:1")));
+        assert!(say(&mut agent, 1, "10.0.0.2:1"));
+        assert_eq!(agent.seen.len(), REMEMBERED);
+        assert!(!say(&mut agent, 99, "10.0.0.2:1"));
+        assert_eq!(agent.seen.len(), REMEMBERED);
     }
 
     #[test]

@@ -204,14 +204,14 @@ impl Peer {
         Some((link, &mut self.slots))
     }
 
-    /// Answers an authentic check; `None` for one too many, which changes nothing.
+    /// Answers an authentic check; `None` for one too many or played back, which changes nothing.
     pub fn checked(
         &mut self,
         from: SocketAddr,
         request: &Request<'_>,
         around: &mut Surroundings<'_>,
     ) -> Option<Check> {
-        if !self.budget.checks.take(1.0, around.now) {
+        if self.ice.is_played_back(from, request) || !self.budget.checks.take(1.0, around.now) {
             self.counters.refused += 1;
             return None;
         }

@@ -145,11 +145,11 @@ fn who_tells_of_packets_without_end_is_not_listened_to() {
 #[test]
 fn who_checks_without_end_from_ever_new_addresses_is_answered_at_times() {
     let after = storm(|world, n| {
-        let check = world.clients[STORMER].check();
         for at in 0..AT_A_TIME {
             let port = 20_000 + ((n * AT_A_TIME + at) % 40_000) as u16;
             let from = SocketAddr::new(IpAddr::from([10, 0, 0, 9]), port);
-            world.inject(from, &mut check.clone());
+            let mut check = world.clients[STORMER].check();
+            world.inject(from, &mut check);
         }
     });
     // At their many addresses.
