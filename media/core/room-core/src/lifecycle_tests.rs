@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::ids::TrackId;
 use crate::peer::Gone;
+use crate::rtcp::{Compound, SenderInfo};
 use crate::world::{ROOM, World, play, play_on, scatter};
 
 /// DTLS doubles its patience after each loss, so within the 15 s that a peer has, about one handshake in a hundred does
@@ -219,4 +220,31 @@ fn a_shard_is_patient_while_nobody_connects_or_publishes() {
     world.all(|| Command::RemovePeer { peer: PeerId(camera as u64) });
     play_on(&mut world, 1_000, 100);
     assert!(world.shards[0].is_patient());
+}
+
+/// The publisher's own word on its clock is anybody's: one that jumps by a century shifts that publisher's sound against
+/// its picture, and nothing breaks.
+#[test]
+fn a_publisher_whose_clock_jumps_by_a_century_is_shown_all_the_same() {
+    let mut world = World::new(1);
+    let camera = world.publisher(crate::ids::TrackId(500));
+    let viewer = world.viewer();
+    world.layout(&[], &[None, Some(crate::ids::TrackId(500))]);
+    world.run_ms(500);
+    for (round, ntp) in [world.ntp(), 0, u64::MAX, 1 << 63].into_iter().enumerate() {
+        let info = SenderInfo { ssrc: 0xabc0 + camera as u32, ntp, ..SenderInfo::default() };
+        let report = world.clients[camera].rtcp(&Compound::new().sender_report(&info));
+        world.send(camera, report);
+        for n in 0..60 {
+            tests::film_camera(&mut world, camera, 60 * round as u64 + n, n == 0);
+            world.run_ms(33);
+            let check = world.clients[camera].check();
+            world.send(camera, check);
+            let check = world.clients[viewer].check();
+            world.send(viewer, check);
+        }
+    }
+    let ssrc = World::ssrc(viewer, crate::codec::MediaKind::Video, 1);
+    let seen = world.clients[viewer].media.iter().filter(|packet| packet.header.ssrc == ssrc);
+    assert_eq!(seen.count(), 240);
 }

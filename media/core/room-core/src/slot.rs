@@ -331,7 +331,8 @@ impl Slot {
         let Some(mapping) = &self.current else { return };
         self.report_at = link.now.plus(REPORT_EVERY);
         let since_capture = link.anchor.unix_ns(link.now) as i64 - packet.captured_unix_ns;
-        let ticks = since_capture * i64::from(packet.codec.clock_rate()) / 1_000_000_000;
+        // A publisher may say that it captured this in any century.
+        let ticks = i128::from(since_capture) * i128::from(packet.codec.clock_rate()) / 1_000_000_000;
         let info = SenderInfo {
             ssrc: self.params.ssrc,
             ntp: link.anchor.ntp(link.now),
