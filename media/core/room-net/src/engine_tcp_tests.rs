@@ -191,7 +191,9 @@ fn film_reaches_a_viewer_over_tcp_who_is_told_its_own_address() {
     });
     let Way::Tcp(socket, _) = &viewer.way else { unreachable!() };
     let (mine, password) = (socket.local_addr().unwrap(), "a-password-of-22-letters");
-    assert_eq!(viewer.answers[0], stun::success(&[9; 12], mine, password));
+    let answer = &viewer.answers[0];
+    let transaction = answer[8..20].try_into().unwrap();
+    assert_eq!(*answer, stun::success(&transaction, mine, password));
     let numbers: Vec<u64> = viewer.client.media.iter().map(|packet| packet.index).collect();
     assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]), "in order and nothing lost: {numbers:?}");
 }
