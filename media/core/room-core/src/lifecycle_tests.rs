@@ -227,9 +227,9 @@ fn a_shard_is_patient_while_nobody_connects_or_publishes() {
 #[test]
 fn a_publisher_whose_clock_jumps_by_a_century_is_shown_all_the_same() {
     let mut world = World::new(1);
-    let camera = world.publisher(crate::ids::TrackId(500));
+    let camera = world.publisher(TrackId(500));
     let viewer = world.viewer();
-    world.layout(&[], &[None, Some(crate::ids::TrackId(500))]);
+    world.layout(&[], &[None, Some(TrackId(500))]);
     world.run_ms(500);
     for (round, ntp) in [world.ntp(), 0, u64::MAX, 1 << 63].into_iter().enumerate() {
         let info = SenderInfo { ssrc: 0xabc0 + camera as u32, ntp, ..SenderInfo::default() };
