@@ -49,6 +49,7 @@ from media.negotiation import (
     answer,
     read_offer,
 )
+from media.tap import Silence, Tap, TappedFrame, TrackSilent
 
 __all__ = [
     "Connected",
@@ -74,9 +75,13 @@ __all__ = [
     "Purpose",
     "RoomFailed",
     "RoomKey",
+    "Silence",
     "Speaking",
+    "Tap",
+    "TappedFrame",
     "TrackEnded",
     "TrackId",
+    "TrackSilent",
     "TrackStarted",
 ]
 
@@ -237,6 +242,7 @@ class Engine:
         self._loop = loop
         self._on_event = on_event
         self._closed = False
+        self._taps: set[Tap] = set()
         self.udp_port = core.udp_port
         addresses = config.advertise or (config.bind_host,)
         self.tcp_port = core.tcp_port
@@ -327,6 +333,16 @@ class Engine:
         """A new pair of tracks to write frames into.  Raise `EngineRefused` when the room is closed."""
         return _refusing(lambda: InjectedSource(self._core, room))
 
+    def tap(self, room: RoomKey) -> Tap:
+        """Hand out what peers publish in a room from now on, as whole frames; injected film not.
+
+        Of a camera in layers it is the best that comes in; the publisher goes on sending it meanwhile.
+        Raise `EngineRefused` when the room is closed.
+        """
+        tap = _refusing(lambda: Tap(self._core, room, self._taps.discard))
+        self._taps.add(tap)
+        return tap
+
     def set_layout(
         self, room: RoomKey, audio: Sequence[TrackId | None], video: Sequence[TrackId | None]
     ) -> None:
@@ -365,6 +381,8 @@ class Engine:
 
     def _drain(self) -> int:
         events = self._core.drain_events(_EVENTS_AT_ONCE)
+        for tap in self._taps:
+            tap.wake()
         for event in events:
             try:
                 self._on_event(event_of(event))

@@ -8,6 +8,7 @@ use room_core::client;
 use room_core::codec::vp8::Descriptor;
 use room_core::codec::{Codec, h264, vp9};
 use room_core::demux;
+use room_core::depacketise;
 use room_core::dependency;
 use room_core::limits::DATAGRAM_BYTES;
 use room_core::packet::Picture;
@@ -163,6 +164,60 @@ fn redundant_sound() {
             let again = Red::read(&whole, 96).expect("only its types are others");
             assert_eq!((again.primary, again.reach, again.whole.len()), (&primary[..], reach, length));
             assert!(Red::read(&whole, 111).is_none());
+        }
+    });
+}
+
+/// Whatever comes as the payloads of one frame: it is refused, or as long as was said, and the same every time.
+#[test]
+fn frames_to_put_together() {
+    let unit = |kind: u8| {
+        [&[0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, kind, 0x88], &[9; 3_000][..]].concat()
+    };
+    let av1 = vec![
+        vec![0x68, 2, 0x08, 0xaa, 0x30, 1, 2],
+        vec![0xd0, 3, 4],
+        vec![0x90, 5],
+        vec![0x20, 1, 0x10, 0x36, 0x48, 2, 5, 6],
+    ];
+    let vp9 = vec![vec![0x88, 0x05, 1, 2], vec![0xa4, 0x05, 0, 7, 1], vec![0xac, 0x05, 2, 7, 1]];
+    let packetised = |codec, frame: &[u8]| Packetiser::new(codec).frame(frame);
+    let good = [
+        (Codec::Opus, packetised(Codec::Opus, &[0x78; 60])),
+        (Codec::Vp8, packetised(Codec::Vp8, &[0x10; 3_000])),
+        (Codec::H264, packetised(Codec::H264, &unit(0x65))),
+        (Codec::Vp9, vp9),
+        (Codec::Av1, av1),
+    ];
+    fuzz("depacketise", |chance| {
+        for _ in 0..100 {
+            let (codec, examples) = &good[chance.below(good.len())];
+            let count = 1 + chance.below(4);
+            let first = chance.below(examples.len());
+            let payloads: Vec<Vec<u8>> = (first..first + count)
+                .map(|n| {
+                    let example = &examples[n % examples.len()];
+                    if chance.below(2) == 0 {
+                        example.clone()
+                    } else {
+                        chance.mutated(std::slice::from_ref(example))
+                    }
+                })
+                .collect();
+            let slices = || payloads.iter().map(Vec::as_slice);
+            let (mut length, mut bytes) = (0, Vec::new());
+            let shape = depacketise::frame(*codec, slices(), |more| length += more.len());
+            let again = depacketise::frame(*codec, slices(), |more| bytes.extend_from_slice(more));
+            assert_eq!((shape, length), (again, bytes.len()));
+            let given: usize = payloads.iter().map(Vec::len).sum();
+            // Start codes, sizes and a delimiter come with it, and no more than that.
+            assert!(length <= 5 * given + 2, "{length} of {given}");
+            assert!(
+                shape.is_err()
+                    || shape
+                        .is_ok_and(|shape| shape.is_picture || shape.has_parameters || *codec == Codec::H264)
+            );
+            assert!(depacketise::parameters(slices()).len() <= 5 * given);
         }
     });
 }

@@ -42,6 +42,18 @@ impl Codec {
         }
     }
 
+    /// As it is called everywhere but in SDP.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Opus => "opus",
+            Codec::Vp8 => "vp8",
+            Codec::H264 => "h264",
+            Codec::Vp9 => "vp9",
+            Codec::Av1 => "av1",
+        }
+    }
+
     /// Ticks of the RTP clock in a second.
     #[must_use]
     pub const fn clock_rate(self) -> u32 {
@@ -176,10 +188,14 @@ pub mod vp8 {
 pub mod h264 {
     //! H.264 payloads (RFC 6184 section 5.2) and Annex B byte streams.
 
+    pub const SLICE: u8 = 1;
+    /// The first partition of a slice in three.
+    pub const PARTITION: u8 = 2;
     pub const IDR: u8 = 5;
     pub const SPS: u8 = 7;
     pub const PPS: u8 = 8;
     pub const DELIMITER: u8 = 9;
+    pub const SPS_EXTENSION: u8 = 13;
     pub const STAP_A: u8 = 24;
     pub const FU_A: u8 = 28;
 

@@ -87,6 +87,8 @@ pub(crate) fn command(shard: &mut Shard, now: Time, command: Command) {
             }
         }
         Command::RemoveSource { source } => shard.remove_source(source),
+        Command::AddTap { tap, room } => shard.add_tap(tap, room),
+        Command::RemoveTap { tap } => shard.remove_tap(tap),
         Command::SetLayout { room, layout } => shard.set_layout(now, room, layout),
         Command::Mute { track } => shard.mute(track),
         Command::Unmute { track } => shard.unmute(now, track),
@@ -130,6 +132,7 @@ impl Shard {
             self.remove_peer(place, Gone::RoomClosed);
         }
         self.sources.retain(|_, source| source.room != room);
+        self.close_taps(room);
         self.frames.forget_room(room);
         self.fan_out.forget_room(room);
         self.rooms.remove(&room);
@@ -161,6 +164,7 @@ impl Shard {
     }
 
     fn forget_track(&mut self, room: RoomId, track: TrackId) {
+        self.end_taps(room, track);
         if let Some(found) = self.rooms.get_mut(&room) {
             found.tracks.remove(&track);
         }
@@ -248,6 +252,7 @@ impl Shard {
     }
 
     fn mute(&mut self, track: TrackId) {
+        self.mute_taps(track);
         for source in self.sources.values_mut() {
             source.mute(track);
         }

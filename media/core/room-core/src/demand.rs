@@ -60,6 +60,12 @@ fn watched(peer: &Peer, room: &Room, track: &Track) -> u8 {
     })
 }
 
+/// The layer that a tap watches, as bits: the best.
+fn tapped(room: &Room, track: &Track) -> u8 {
+    let best = track.ladder.rungs().last().map_or(0, |rung| 1 << rung.layer);
+    if room.taps.is_empty() { 0 } else { best }
+}
+
 impl Shard {
     /// Tells the homes of the room's tracks which layers are watched here, every now and then.
     pub(crate) fn tell_watched(&mut self, now: Time, room: RoomId) {
@@ -92,7 +98,7 @@ impl Shard {
         let layers = tracks.map(|track| {
             // The lowest always comes in at home: whoever begins to watch has a picture soon.
             let lowest = track.ladder.rungs().first().map_or(0, |rung| 1 << rung.layer);
-            let kept = if track.home == self.index { lowest } else { 0 };
+            let kept = if track.home == self.index { lowest | tapped(found, track) } else { 0 };
             let layers = peers().fold(kept, |layers, peer| layers | watched(peer, found, track));
             (track, layers)
         });

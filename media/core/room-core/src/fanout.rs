@@ -134,6 +134,12 @@ fn give_up(jobs: &mut VecDeque<Job>, now: Time) -> Option<Gaps> {
     Some((room, gaps))
 }
 
+fn tracks_of(packets: &[Arc<Packet>]) -> Vec<TrackId> {
+    let mut tracks: Vec<TrackId> = packets.iter().map(|packet| packet.track).collect();
+    tracks.dedup();
+    tracks
+}
+
 impl Shard {
     /// Viewers of what was given up go on at its start, or at the next one.
     fn skip(&mut self, now: Time, room: RoomId, track: TrackId, encoding: u32, gap: &Gap) {
@@ -186,6 +192,7 @@ impl Shard {
         crate::trap::step(crate::trap::Site::Publishing, room.0);
         let Some(found) = self.rooms.get_mut(&room) else { return };
         let mut wanted = Vec::with_capacity(packets.len());
+        let tapped = if found.taps.is_empty() { Vec::new() } else { tracks_of(&packets) };
         for packet in packets {
             let Some(track) = found.tracks.get_mut(&packet.track) else { continue };
             let is_new = track.remember(now, &packet);
@@ -194,6 +201,7 @@ impl Shard {
             }
         }
         self.fan_out.push(now, room, wanted);
+        self.read_taps(now, room, &tapped);
         self.tell_watched(now, room);
     }
 

@@ -70,6 +70,12 @@ impl History {
         self.packets.iter().rev().flatten().next()
     }
 
+    /// The oldest place that is kept.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        self.first
+    }
+
     /// One past the newest sequence number.
     #[must_use]
     pub fn end(&self) -> u64 {

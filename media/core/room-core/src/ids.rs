@@ -16,6 +16,8 @@ id!(/// One audio or video that is published or injected.
     TrackId);
 id!(/// An injected audio and video pair.
     SourceId);
+id!(/// Somebody who is handed the frames of a room.
+    TapId);
 
 /// A shard, counted from zero.
 pub type ShardIndex = u8;

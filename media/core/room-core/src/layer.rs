@@ -253,6 +253,7 @@ impl Layer {
             sequence: stream.renumber.number(sequence)?,
             timestamp: header.timestamp,
             captured_unix_ns: stream.reception.captured(header.timestamp),
+            synced: stream.reception.is_synced(),
             marker: header.marker,
             starts,
             picture: dependency.as_ref().map_or(picture, |dependency| picture.described(dependency)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::MediaKind;
 use crate::ice::Credentials;
-use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TapId, TrackId};
 use crate::packet::Packet;
 use crate::params::PeerParams;
 use crate::peer::{Gone, Peer};
@@ -58,6 +58,13 @@ pub enum Command {
     },
     RemoveSource {
         source: SourceId,
+    },
+    AddTap {
+        tap: TapId,
+        room: RoomId,
+    },
+    RemoveTap {
+        tap: TapId,
     },
     SetLayout {
         room: RoomId,

@@ -18,6 +18,8 @@ pub struct Packet {
     pub timestamp: u32,
     /// Wall clock at which the sender captured what `timestamp` stands for, in nanoseconds since 1970.
     pub captured_unix_ns: i64,
+    /// By the sender's word on its clock; before that, by arrival.
+    pub synced: bool,
     pub marker: bool,
     /// A decoder may start here.
     pub starts: bool,
@@ -121,6 +123,7 @@ impl Packet {
             sequence,
             timestamp: 0,
             captured_unix_ns: 0,
+            synced: true,
             marker: false,
             starts: false,
             picture: Picture::default(),

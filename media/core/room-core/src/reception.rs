@@ -174,6 +174,12 @@ impl Reception {
         self.clock.0 + ticks * 1_000_000_000 / i64::from(self.clock_rate)
     }
 
+    /// The publisher has told its clock.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.sender_report.is_some()
+    }
+
     pub fn report(&mut self, now: Time, ssrc: u32) -> ReportBlock {
         let expected = self.highest.wrapping_add(1).wrapping_sub(self.first);
         let (expected_before, received_before) = self.reported;

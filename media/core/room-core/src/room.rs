@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::MediaKind;
 use crate::ids::{PeerId, ShardIndex, TrackId};
+use crate::tap::Tap;
 use crate::time::Time;
 use crate::track::{Origin, Track};
 
@@ -21,6 +22,7 @@ pub struct Room {
     /// Shards, besides this one, with peers of the room.
     elsewhere: Vec<ShardIndex>,
     pub tell_watched_at: Time,
+    pub taps: Vec<Tap>,
 }
 
 /// Which track each slot carries, per kind.
@@ -50,6 +52,7 @@ impl Room {
             layout: Layout::default(),
             elsewhere: Vec::new(),
             tell_watched_at: Time::default(),
+            taps: Vec::new(),
         }
     }
 

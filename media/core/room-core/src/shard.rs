@@ -18,13 +18,14 @@ use crate::dtls::Identity;
 use crate::fanout::{FanOut, SLICE};
 use crate::faults::Serving;
 use crate::frames::Frames;
-use crate::ids::{PeerId, RoomId, ShardIndex, SourceId};
+use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TapId};
 use crate::message::{Command, Event, Message, Owner, Route};
 use crate::peer::{Effect, Peer, Surroundings};
 use crate::room::{Place, Room};
 use crate::source::Source;
 use crate::stats::{Counters, PeerStats, ShardStats};
 use crate::stun::Request;
+use crate::tap::Tapped;
 use crate::time::{Anchor, Time};
 use crate::transmit::Transmit;
 
@@ -66,6 +67,7 @@ pub struct Shard {
     pub transmit: Transmit,
     pub events: Vec<Event>,
     pub outbox: Vec<(ShardIndex, Message)>,
+    pub tapped: Vec<(TapId, Tapped)>,
     pub routes: Vec<Route>,
     pub(crate) serving: Option<Serving>,
     pub(crate) panics: u64,
@@ -96,6 +98,7 @@ impl Shard {
             transmit: Transmit::default(),
             events: Vec::new(),
             outbox: Vec::new(),
+            tapped: Vec::new(),
             routes: Vec::new(),
             serving: None,
             panics: 0,
@@ -379,6 +382,10 @@ mod described_tests;
 #[cfg(test)]
 #[path = "congestion_tests.rs"]
 mod congestion_tests;
+
+#[cfg(test)]
+#[path = "tap_tests.rs"]
+mod tap_tests;
 
 #[cfg(test)]
 #[path = "transport_tests.rs"]

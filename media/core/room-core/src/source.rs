@@ -244,6 +244,7 @@ impl Lane {
                 sequence: 0,
                 timestamp: at.ticks(self.codec.clock_rate()) as u32,
                 captured_unix_ns: anchor.unix_ns(at) as i64,
+                synced: true,
                 // Opus marks the start of a talk spurt, video the end of a frame.
                 marker: n == last && self.codec.kind() == MediaKind::Video,
                 starts: n == 0 && self.starts(frame),

@@ -77,6 +77,13 @@ impl Anchor {
         (i128::from(self.unix_ns) + drift).max(0) as u64
     }
 
+    /// The instant at which the wall clock shows so many nanoseconds since 1970.
+    #[must_use]
+    pub fn time_of(&self, unix_ns: i64) -> Time {
+        let drift = i128::from(unix_ns) - i128::from(self.unix_ns);
+        Time((i128::from(self.at.as_nanos()) + drift).max(0) as u64)
+    }
+
     /// Wall clock as a 32.32 fixed point NTP timestamp (RFC 3550 section 4).
     #[must_use]
     pub fn ntp(&self, now: Time) -> u64 {

@@ -9,12 +9,13 @@ use crate::client::Client;
 use crate::codec::MediaKind;
 use crate::dtls::Identity;
 pub use crate::film::{picture, play, play_on};
-use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use crate::ids::{PeerId, RoomId, ShardIndex, SourceId, TapId, TrackId};
 use crate::message::{Command, Event, Message, Owner, Route};
 use crate::params::{PeerParams, PublishParams, SlotParams};
 use crate::room::Layout;
 use crate::shard::{Setup, Shard};
 use crate::source::Frame;
+use crate::tap::Tapped;
 use crate::time::{Anchor, Time};
 pub use crate::way::scatter;
 use crate::way::{Way, due};
@@ -41,6 +42,8 @@ pub struct World {
     /// Faults are caught as threads do it, instead of failing the test.
     pub catches: bool,
     pub events: Vec<Event>,
+    /// What taps handed out.
+    pub tapped: Vec<(TapId, Tapped)>,
     /// Whether a datagram to a client, or to the server, is lost.
     pub loses: Mischief,
     pub loses_up: Mischief,
@@ -98,6 +101,7 @@ impl World {
             room: ROOM,
             catches: false,
             events: Vec::new(),
+            tapped: Vec::new(),
             loses: |_, _| false,
             loses_up: |_, _| false,
             tampers_up: |_, _| {},
@@ -355,6 +359,7 @@ impl World {
                     }
                 }
                 self.events.append(&mut shard.events);
+                self.tapped.append(&mut shard.tapped);
                 messages.append(&mut shard.outbox);
             }
             if messages.is_empty() {

@@ -12,6 +12,7 @@ use crate::connection::Connections;
 use crate::events::Events;
 use crate::inbox::Inbox;
 use crate::routes::Routes;
+use crate::tap::Taps;
 use crate::wake::Wake;
 
 /// What the threads share.
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) routes: Routes,
     pub(crate) events: Events,
+    pub(crate) taps: Taps,
     pub(crate) connections: Connections,
     /// Rung when the thread of connections is to look at `door_closed`.
     pub(crate) door_wake: Wake,
@@ -48,6 +50,7 @@ impl Shared {
             inboxes: (0..shards).map(|_| Inbox::new()).collect::<io::Result<_>>()?,
             routes: Routes::default(),
             events: Events::new()?,
+            taps: Taps::default(),
             connections: Connections::default(),
             door_wake: Wake::new()?,
             door_closed: AtomicBool::new(false),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use room_core::dtls::Identity;
 use room_core::ice::Credentials;
-use room_core::ids::{PeerId, RoomId, ShardIndex, SourceId, TrackId};
+use room_core::ids::{PeerId, RoomId, ShardIndex, SourceId, TapId, TrackId};
 use room_core::message::{Command, Event};
 use room_core::params::PeerParams;
 use room_core::report;
@@ -27,6 +27,7 @@ use crate::inbox::Input;
 use crate::refusal::{NotStarted, Refusal, Transport};
 use crate::send::Segmentation;
 use crate::socket::Socket;
+use crate::tap::{self, Drained};
 use crate::tcp::Door;
 use crate::worker::Worker;
 
@@ -223,6 +224,29 @@ impl Engine {
         let room = directory.rooms.get(key).ok_or(Refusal::NoRoom)?.id;
         self.to_all(|| Command::SetLayout { room, layout: layout.clone() });
         Ok(())
+    }
+
+    /// Begins to hand out what peers publish in a room; `event_fd` rings when there is something.
+    ///
+    /// # Errors
+    /// `NoRoom`.
+    pub fn add_tap(&self, key: &str) -> Result<TapId, Refusal> {
+        let directory = self.shared.directory();
+        let room = directory.rooms.get(key).ok_or(Refusal::NoRoom)?.id;
+        let id = TapId(self.id());
+        self.shared.taps.open(id, self.shared.inboxes.len(), tap::ROOM);
+        self.to_all(|| Command::AddTap { tap: id, room });
+        Ok(id)
+    }
+
+    #[must_use]
+    pub fn drain_tap(&self, tap: TapId, most: usize) -> Drained {
+        self.shared.taps.drain(tap, most)
+    }
+
+    pub fn remove_tap(&self, tap: TapId) {
+        self.to_all(|| Command::RemoveTap { tap });
+        self.shared.taps.close(tap);
     }
 
     pub fn mute(&self, track: TrackId) {

@@ -39,7 +39,8 @@ impl Events {
         self.kick();
     }
 
-    fn kick(&self) {
+    /// Rings, unless it has rung since the last drain.
+    pub(crate) fn kick(&self) {
         if !self.armed.swap(true, Ordering::AcqRel) {
             self.wake.ring();
         }

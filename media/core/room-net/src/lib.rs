@@ -19,9 +19,11 @@ mod refusal;
 mod routes;
 mod send;
 mod socket;
+mod tap;
 mod tcp;
 mod wake;
 mod worker;
 
 pub use engine::{Config, Engine};
 pub use refusal::{NotStarted, Refusal, Transport};
+pub use tap::Drained;

@@ -155,8 +155,20 @@ impl Worker {
             self.shared.routes.change(self.shard.routes.drain(..));
         }
         self.post();
+        if !self.shard.tapped.is_empty() {
+            self.hand_out();
+        }
         for event in std::mem::take(&mut self.shard.events) {
             self.tell(event);
+        }
+    }
+
+    /// What taps have read; who fetches too slowly misses some, and nobody waits.
+    fn hand_out(&mut self) {
+        let refused = self.shared.taps.push(self.shard.tapped.drain(..));
+        self.shared.events.kick();
+        for (tap, track) in refused {
+            self.shard.tap_overflowed(tap, track);
         }
     }
 

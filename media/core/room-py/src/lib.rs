@@ -7,15 +7,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use room_core::codec::{Codec, MediaKind};
 use room_core::ice::Credentials;
-use room_core::ids::{PeerId, SourceId, TrackId};
+use room_core::ids::{PeerId, SourceId, TapId, TrackId};
 use room_core::message::Event;
 use room_core::params::PeerParams;
 use room_core::peer::Gone;
 use room_core::room::Layout;
 use room_core::source::Frame;
 use room_core::stats::ShardStats;
+use room_core::tap::{Tapped, TappedFrame};
 use room_core::time::Time;
-use room_net::{Config, NotStarted, Refusal, Transport};
+use room_net::{Config, Drained, NotStarted, Refusal, Transport};
 use serde::Serialize;
 
 /// The media core: sockets, threads, rooms. See `media.engine` for the face that people use.
@@ -140,6 +141,26 @@ impl Engine {
         self.0.remove_source(SourceId(source));
     }
 
+    fn add_tap(&self, room: &str) -> PyResult<u64> {
+        self.0.add_tap(room).map(|tap| tap.0).map_err(refused)
+    }
+
+    /// `(what was handed out, frames dropped, whether it is over)`.
+    fn drain_tap<'py>(
+        &self,
+        py: Python<'py>,
+        tap: u64,
+        most: usize,
+    ) -> PyResult<(Vec<Bound<'py, PyTuple>>, u64, bool)> {
+        let Drained { tapped, dropped, closed } = self.0.drain_tap(TapId(tap), most);
+        let tuples = tapped.iter().filter_map(|one| tapped_tuple(py, one).transpose());
+        Ok((tuples.collect::<PyResult<_>>()?, dropped, closed))
+    }
+
+    fn remove_tap(&self, tap: u64) {
+        self.0.remove_tap(TapId(tap));
+    }
+
     fn set_layout(&self, room: &str, audio: Vec<Option<u64>>, video: Vec<Option<u64>>) -> PyResult<()> {
         let tracks = |ids: Vec<Option<u64>>| ids.into_iter().map(|id| id.map(TrackId)).collect();
         self.0.set_layout(room, &Layout { audio: tracks(audio), video: tracks(video) }).map_err(refused)
@@ -184,6 +205,28 @@ fn event_tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTup
         Event::LayersWanted { peer, mid, rids } => ("layers_wanted", peer.0, mid, rids).into_pyobject(py),
         Event::RoomFailed { room, report, .. } => ("room_failed", &**room, report.as_str()).into_pyobject(py),
     }
+}
+
+/// A frame, written once, straight into Python's bytes; or a mark, as a name and its track.
+fn tapped_tuple<'py>(py: Python<'py>, one: &Tapped) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let mark = match one {
+        Tapped::Frame(frame) => return frame_tuple(py, frame).map(Some),
+        Tapped::Muted { track } => ("muted", track.0),
+        Tapped::Unreadable { track } => ("unreadable", track.0),
+        Tapped::Ended { track } => ("ended", track.0),
+        Tapped::Closed => return Ok(None),
+    };
+    mark.into_pyobject(py).map(Some)
+}
+
+fn frame_tuple<'py>(py: Python<'py>, frame: &TappedFrame) -> PyResult<Bound<'py, PyTuple>> {
+    let data = PyBytes::new_with(py, frame.len, |out| {
+        frame.write(out);
+        Ok(())
+    })?;
+    let codec = frame.codec.name();
+    let marks = (frame.keyframe, frame.after_gap, frame.synced);
+    (frame.track.0, frame.peer.0, codec, frame.layer, frame.at.as_nanos(), marks, data).into_pyobject(py)
 }
 
 const fn reason_name(reason: Gone) -> &'static str {

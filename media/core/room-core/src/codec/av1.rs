@@ -6,8 +6,20 @@
 //! ```
 
 const CONTINUES: u8 = 0x80;
+const GOES_ON: u8 = 0x40;
 const NEW_SEQUENCE: u8 = 0x08;
 const SEQUENCE_HEADER: u8 = 1;
+const TEMPORAL_DELIMITER: u8 = 2;
+const FRAME_HEADER: u8 = 3;
+const FRAME: u8 = 6;
+const TILE_LIST: u8 = 8;
+const PADDING: u8 = 15;
+
+/// Flags in the head of an open bitstream unit (AV1 bitstream section 5.3.2).
+pub const EXTENSION: u8 = 0x04;
+pub const HAS_SIZE: u8 = 0x02;
+/// A whole unit: here a temporal unit begins.
+pub const DELIMITER: [u8; 2] = [TEMPORAL_DELIMITER << 3 | HAS_SIZE, 0];
 
 /// The first packet of a coded video sequence: it begins with a sequence header, and a keyframe follows.
 #[must_use]
@@ -26,14 +38,63 @@ fn first_kind(count: u8, elements: &[u8]) -> Option<u8> {
 
 /// What follows a length in LEB128; `None` when that is zero, too long, or more than there is.
 fn behind_length(raw: &[u8]) -> Option<&[u8]> {
-    let mut length = 0_usize;
+    let (length, behind) = leb128(raw)?;
+    behind.get(..length).filter(|element| !element.is_empty())
+}
+
+/// A number of at most 28 bits in LEB128, and what follows it.
+#[must_use]
+pub fn leb128(raw: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0_usize;
     for (at, byte) in raw.iter().take(4).enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * at);
+        number |= usize::from(byte & 0x7f) << (7 * at);
         if byte & 0x80 == 0 {
-            return (length > 0).then(|| raw.get(at + 1..at + 1 + length)).flatten();
+            return Some((number, &raw[at + 1..]));
         }
     }
     None
+}
+
+/// Writes what `leb128` reads.
+pub fn write_leb128(mut number: usize, put: &mut impl FnMut(&[u8])) {
+    while number >= 0x80 {
+        put(&[number as u8 | 0x80]);
+        number >>= 7;
+    }
+    put(&[number as u8]);
+}
+
+/// Whether the first element goes on from the payload before, and the last one in the next.
+#[must_use]
+pub fn ends(payload: &[u8]) -> Option<(bool, bool)> {
+    payload.first().map(|head| (head & CONTINUES != 0, head & GOES_ON != 0))
+}
+
+/// The elements of a payload, at least one; `None` when they do not fill it.
+#[must_use]
+pub fn elements(payload: &[u8]) -> Option<Vec<&[u8]>> {
+    let (aggregation, mut rest) = payload.split_first()?;
+    let count = usize::from(*aggregation >> 4 & 3);
+    let mut elements = Vec::new();
+    while !rest.is_empty() && (count == 0 || elements.len() < count) {
+        let has_length = elements.len() + 1 != count;
+        let (length, behind) = if has_length { leb128(rest)? } else { (rest.len(), rest) };
+        elements.push(behind.get(..length).filter(|element| !element.is_empty())?);
+        rest = &behind[length..];
+    }
+    let is_whole = rest.is_empty() && !elements.is_empty() && (count == 0 || elements.len() == count);
+    is_whole.then_some(elements)
+}
+
+/// Not to be kept outside of transport: delimiters, tile lists, padding.
+#[must_use]
+pub const fn is_dropped(kind: u8) -> bool {
+    matches!(kind, TEMPORAL_DELIMITER | TILE_LIST | PADDING)
+}
+
+#[must_use]
+pub const fn is_of_picture(kind: u8) -> bool {
+    matches!(kind, FRAME_HEADER | FRAME)
 }
 
 #[cfg(test)]
