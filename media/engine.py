@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from media import _core
 from media.codecs import Codec
@@ -49,6 +49,7 @@ from media.negotiation import (
     answer,
     read_offer,
 )
+from media.stats import EngineStats, PeerStats, SlotStats, TrackStats, stats_of
 from media.tap import Silence, Tap, TappedFrame, TrackSilent
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "RoomFailed",
     "RoomKey",
     "Silence",
+    "SlotStats",
     "Speaking",
     "Tap",
     "TappedFrame",
@@ -83,6 +85,7 @@ __all__ = [
     "TrackId",
     "TrackSilent",
     "TrackStarted",
+    "TrackStats",
 ]
 
 STREAM_CONSENT_S = 15
@@ -154,47 +157,6 @@ class Connected:
 class IceCredentials:
     ufrag: str
     pwd: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerStats:
-    """Counts since the peer came.  What is lost in never reached us, lost out never the peer, by its word.
-
-    `estimate_bps` is what the way to the peer carries, by `estimate_origin`: "transport" for the server's own
-    estimate from feedback on each packet, "receiver" for the peer's; None before the first.
-    """
-
-    peer: PeerId
-    room: RoomKey
-    connected: bool
-    rtt_ms: float | None
-    estimate_bps: int | None
-    estimate_origin: str | None
-    packets_in: int
-    bytes_in: int
-    packets_out: int
-    bytes_out: int
-    lost_in: int
-    lost_out: int
-    nacks_in: int
-    nacks_out: int
-    retransmitted: int
-    probed: int
-    plis_in: int
-    plis_out: int
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """`totals` counts peers that have gone, too, under the names of `PeerStats`."""
-
-    peers: tuple[PeerStats, ...] = ()
-    totals: dict[str, int] = field(default_factory=dict)
-    frames_refused: int = 0
-    unknown_datagrams: int = 0
-    panics: int = 0
-    events_lost: int = 0
 
 
 class InjectedSource:
@@ -364,10 +326,8 @@ class Engine:
         self._core.set_deadline(monotonic_ns)
 
     def stats(self) -> EngineStats:
-        """Count everything now."""
-        raw: dict[str, Any] = json.loads(self._core.stats_json())
-        peers = tuple(PeerStats(**one) for one in raw.pop("peers"))
-        return EngineStats(peers=peers, **raw)
+        """Count everything now; waits for the media threads, a second at most.  Any thread may call it."""
+        return stats_of(self._core.stats())
 
     async def close(self) -> None:
         """Say goodbye to everyone and stop the threads.  The events of it are told before this returns."""

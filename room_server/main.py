@@ -42,7 +42,7 @@ from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
 from room_server.http.limits import JoinLimits, JoinRate, TicketRate
-from room_server.http.metrics import HttpMetrics
+from room_server.http.metrics import HttpMetrics, QualityMetrics
 from room_server.http.operations import Operation
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
@@ -52,6 +52,7 @@ from room_server.ids import ConnectionId, NodeId
 from room_server.room.log import ChatLogs
 from room_server.room.plan import Plans
 from room_server.room.ports import Ports
+from room_server.room.quality import QualityWatch
 from room_server.room.routes import ChatLogRoutes
 from room_server.room.service import RoomService
 from room_server.storage import Database
@@ -144,6 +145,10 @@ class RoomServer:
         self.engine = await _start_engine(settings, self._media_event)
         stack.push_async_callback(self.engine.close)
         self.lease.silence(self.engine)
+        quality = QualityMetrics(self.metrics.registry)
+        watch = QualityWatch(self.engine.stats, quality.observe)
+        watching = asyncio.create_task(watch.run(), name="media-quality")
+        stack.push_async_callback(_ended, watching)
         renewing = asyncio.create_task(self.lease.run(), name="lease")
         stack.push_async_callback(_ended, renewing)
         fanout = SocketFanout()
@@ -226,6 +231,11 @@ class RoomServer:
             float(stats.panics),
         )
         yield "room_media_events_lost_total", "Media: events lost", float(stats.events_lost)
+        yield (
+            "room_media_stats_complete",
+            "Every media thread was heard for this scrape",
+            float(stats.complete),
+        )
 
 
 async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[None]]) -> None:

@@ -5,9 +5,10 @@ Invariant: no label holds a link, a person or an address; every label has few va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -50,6 +51,46 @@ class HttpMetrics:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class Watched(Protocol):
+    """A room, of whose viewers some had a freeze."""
+
+    @property
+    def viewers(self) -> int: ...
+    @property
+    def frozen(self) -> int: ...
+    @property
+    def freeze_share(self) -> float: ...
+
+
+class QualityMetrics:
+    """Whether pictures stand still, over all rooms: rooms are without number, so none has a name here."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=registry)
+
+        self._rooms = gauge("room_media_rooms_watched", "Rooms in which somebody is sent pictures")
+        self._viewers = gauge("room_media_viewers", "People who are sent pictures")
+        self._frozen = gauge("room_media_viewers_frozen", "Of them, those with a freeze in the last 5 s")
+        self._worst = gauge("room_media_worst_room_freeze_share", "The worst room's share of such viewers")
+        self._shares = Histogram(
+            "room_media_room_freeze_share",
+            "Rooms, every 5 s, by their share of viewers with a freeze",
+            registry=registry,
+            buckets=(0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+        )
+
+    def observe(self, rooms: Sequence[Watched]) -> None:
+        """Take a count of the rooms in which somebody watches."""
+        shares = [one.freeze_share for one in rooms]
+        for share in shares:
+            self._shares.observe(share)
+        self._rooms.set(len(rooms))
+        self._viewers.set(sum(one.viewers for one in rooms))
+        self._frozen.set(sum(one.frozen for one in rooms))
+        self._worst.set(max(shares, default=0.0))
 
 
 class _Watched(Collector):

@@ -22,6 +22,7 @@ fn room_of_command(shard: &Shard, command: &Command) -> Option<RoomId> {
         | Command::CloseRoom { room }
         | Command::AddPeer { room, .. }
         | Command::AddSource { room, .. }
+        | Command::AddTap { room, .. }
         | Command::SetLayout { room, .. } => Some(*room),
         Command::RemovePeer { peer } | Command::RestartIce { peer, .. } | Command::SetView { peer, .. } => {
             room_of_peer(shard, *peer)
@@ -30,7 +31,10 @@ fn room_of_command(shard: &Shard, command: &Command) -> Option<RoomId> {
         | Command::FlushSource { source }
         | Command::HoldSource { source, .. }
         | Command::RemoveSource { source } => shard.sources.get(source).map(|source| source.room),
-        Command::Mute { .. } | Command::Unmute { .. } | Command::SetDeadline { .. } => None,
+        Command::RemoveTap { .. }
+        | Command::Mute { .. }
+        | Command::Unmute { .. }
+        | Command::SetDeadline { .. } => None,
     }
 }
 
@@ -236,8 +240,7 @@ impl Shard {
             let mut is_touched = false;
             for (kind, index) in &changed {
                 if let Some(slot) = peer.slot(*kind, *index) {
-                    slot.interrupt();
-                    slot.choose(None);
+                    slot.change_hands();
                     is_touched = true;
                 }
             }

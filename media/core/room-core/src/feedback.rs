@@ -67,6 +67,9 @@ impl Peer {
         let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == ssrc) else { return };
         if self.budget.asked.take(lost.len() as f64, around.now) {
             self.counters.nacks_in += lost.len() as u64;
+            let slot = &mut self.slots[at];
+            slot.counts.nacks += lost.len() as u64;
+            slot.freezes.asked(around.now, lost);
             around.effects.push(Effect::Lost(at, lost.to_vec()));
         } else {
             self.counters.refused += 1;
@@ -84,7 +87,10 @@ impl Peer {
 
     fn viewer_reports(&mut self, blocks: &[ReportBlock], around: &Surroundings<'_>) {
         let ntp = (around.anchor.ntp(around.now) >> 16) as u32;
-        for block in blocks.iter().filter(|block| self.slots.iter().any(|slot| slot.ssrc() == block.ssrc)) {
+        for block in blocks {
+            let Some(slot) = self.slots.iter_mut().find(|slot| slot.ssrc() == block.ssrc) else { continue };
+            slot.counts.lost = u64::from(block.lost.max(0).unsigned_abs());
+            slot.counts.jitter = block.jitter;
             self.lost_out.insert(block.ssrc, block.lost);
             let spent = ntp.wrapping_sub(block.last_report).wrapping_sub(block.delay);
             // In 65536ths of a second; more than ten seconds is a clock gone wrong.
@@ -115,6 +121,8 @@ impl Peer {
         let Some(at) = self.slots.iter().position(|slot| slot.ssrc() == ssrc) else { return };
         if self.budget.refreshes.take(1.0, around.now) {
             self.counters.plis_in += 1;
+            self.slots[at].counts.plis += 1;
+            self.slots[at].freezes.lost(around.now);
             around.effects.push(Effect::Refresh(at));
         } else {
             self.counters.refused += 1;
@@ -157,6 +165,8 @@ impl Peer {
             let wants_keyframe = layer.keyframes.take(now) && takes_requests;
             let Some((ssrc, reception)) = layer.reception() else { continue };
             let lost = if takes_nacks { reception.to_ask(now) } else { Vec::new() };
+            layer.counts.nacks += lost.len() as u64;
+            layer.counts.plis += u64::from(wants_keyframe);
             if !lost.is_empty() {
                 nacks += lost.len() as u64;
                 compound = compound.nack(FEEDBACK_SSRC, ssrc, &lost);

@@ -123,7 +123,7 @@ impl House {
             let here = shard.peers.iter().flatten().count();
             assert_eq!((shard.places.len(), shard.ufrags.len()), (here, here));
         }
-        let panics: u64 = self.world.shards.iter().map(|shard| shard.stats().panics).sum();
+        let panics: u64 = self.world.shards.iter().map(|shard| shard.stats(self.world.now).panics).sum();
         assert_eq!(panics, if site == Site::Closing { 2 } else { 1 });
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use crate::codec::{Codec, MediaKind};
 use crate::dependency::{self, Dependency, Structure};
+use crate::freezes::Freezes;
 use crate::ids::TrackId;
 use crate::packet::{Described, Packet, Picture, Redundant};
 use crate::reception::{Arrival, Reception, Renumber};
 use crate::red::{LONGEST_REACH, Red};
 use crate::replay::extend;
 use crate::rtp::Header;
+use crate::stats::LayerCounts;
 use crate::time::{Anchor, Time};
 
 const KEYFRAME_EVERY: Duration = Duration::from_millis(500);
@@ -26,6 +28,10 @@ pub struct Layer {
     stream: Option<Stream>,
     generation: u32,
     pub keyframes: KeyframeRequests,
+    pub counts: LayerCounts,
+    pub freezes: Freezes,
+    /// Of streams that were before.
+    lost_before: u64,
 }
 
 #[derive(Debug)]
@@ -122,6 +128,9 @@ impl Layer {
             stream: None,
             generation: 0,
             keyframes: KeyframeRequests::default(),
+            counts: LayerCounts::default(),
+            freezes: Freezes::default(),
+            lost_before: 0,
         }
     }
 
@@ -137,7 +146,13 @@ impl Layer {
 
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.stream.as_ref().map_or(0, |stream| stream.reception.lost())
+        self.lost_before + self.stream.as_ref().map_or(0, |stream| stream.reception.lost())
+    }
+
+    /// The codec that comes in, and its jitter in milliseconds.
+    #[must_use]
+    pub fn incoming(&self) -> Option<(Codec, f64)> {
+        self.stream.as_ref().map(|stream| (stream.codec, stream.reception.jitter_ms()))
     }
 
     pub fn mute(&mut self) {
@@ -172,7 +187,7 @@ impl Layer {
             arrival = self.stream.as_mut()?.reception.arrived(now, sequence);
         }
         self.stream.as_mut()?.reception.measure(now, header.timestamp);
-        self.pass_on(arrival, header, sequence, body)
+        self.pass_on((now, arrival), header, sequence, body)
     }
 
     /// Takes a packet that came again on the retransmission stream (RFC 4588 section 4). Before the stream itself
@@ -186,12 +201,13 @@ impl Layer {
             return None;
         }
         let arrival = reception.repaired(now, sequence);
-        self.pass_on(arrival, header, sequence, Body { payload, ..body })
+        self.pass_on((now, arrival), header, sequence, Body { payload, ..body })
     }
 
     fn begin(&mut self, now: Time, anchor: &Anchor, codec: Codec, header: &Header, sequence: u64) {
         let next_out = self.stream.as_ref().map_or(1, |stream| stream.renumber.next_out());
         self.generation += 1;
+        self.lost_before = self.lost();
         self.stream = Some(Stream {
             ssrc: header.ssrc,
             codec,
@@ -208,12 +224,14 @@ impl Layer {
 
     fn pass_on(
         &mut self,
-        arrival: Arrival,
+        (now, arrival): (Time, Arrival),
         header: &Header,
         sequence: u64,
         Body { payload, descriptor, red }: Body<'_>,
     ) -> Option<Packet> {
         let stream = self.stream.as_mut()?;
+        self.counts.packets += 1;
+        self.counts.bytes += payload.len() as u64;
         let is_newest = match arrival {
             Arrival::New => true,
             Arrival::Late => false,
@@ -245,6 +263,10 @@ impl Layer {
         if starts {
             self.keyframes.answered();
         }
+        let captured_unix_ns = stream.reception.captured(header.timestamp);
+        if is_newest && header.marker && stream.codec.kind() == MediaKind::Video {
+            self.freezes.picture(now, captured_unix_ns);
+        }
         Some(Packet {
             track: self.track,
             encoding: self.generation * NUMBERS + u32::from(self.index),
@@ -252,7 +274,7 @@ impl Layer {
             codec: stream.codec,
             sequence: stream.renumber.number(sequence)?,
             timestamp: header.timestamp,
-            captured_unix_ns: stream.reception.captured(header.timestamp),
+            captured_unix_ns,
             synced: stream.reception.is_synced(),
             marker: header.marker,
             starts,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrivals;
+mod census;
 #[cfg(any(test, feature = "client"))]
 pub mod client;
 pub mod codec;
@@ -12,8 +13,8 @@ pub mod congestion;
 mod control;
 mod demand;
 pub mod demux;
-mod departures;
 pub mod depacketise;
+mod departures;
 pub mod dependency;
 pub mod dtls;
 mod fanout;
@@ -22,6 +23,7 @@ mod feedback;
 #[cfg(any(test, feature = "client"))]
 pub mod film;
 mod frames;
+pub mod freezes;
 mod groups;
 pub mod history;
 pub mod ice;

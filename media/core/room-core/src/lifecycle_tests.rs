@@ -190,7 +190,7 @@ fn a_peer_that_moved_to_another_shard_is_still_given_up_in_time() {
     let moved = world.viewer();
     world.loses_up = |_, bytes| demux::kind(bytes) == Kind::Dtls;
     world.run(Duration::from_secs(16));
-    assert_eq!(world.shards[1].stats().peers.len(), 0);
+    assert_eq!(world.shards[1].stats(world.now).peers.len(), 0);
     let (peer, reason) = (PeerId(moved as u64), Gone::NeverConnected);
     assert!(world.events.contains(&Event::PeerGone { peer, room: Arc::from("room"), reason }));
 }

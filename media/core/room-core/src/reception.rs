@@ -155,6 +155,12 @@ impl Reception {
         self.missing.values().map(|miss| miss.ask_at).min().unwrap_or(Time::FAR)
     }
 
+    /// In milliseconds (RFC 3550 section 6.4.1).
+    #[must_use]
+    pub fn jitter_ms(&self) -> f64 {
+        self.jitter * 1_000.0 / f64::from(self.clock_rate)
+    }
+
     /// Packets that never came.
     #[must_use]
     pub fn lost(&self) -> u64 {

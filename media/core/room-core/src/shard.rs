@@ -23,7 +23,7 @@ use crate::message::{Command, Event, Message, Owner, Route};
 use crate::peer::{Effect, Peer, Surroundings};
 use crate::room::{Place, Room};
 use crate::source::Source;
-use crate::stats::{Counters, PeerStats, ShardStats};
+use crate::stats::Counters;
 use crate::stun::Request;
 use crate::tap::Tapped;
 use crate::time::{Anchor, Time};
@@ -72,7 +72,7 @@ pub struct Shard {
     pub(crate) serving: Option<Serving>,
     pub(crate) panics: u64,
     pub(crate) gone: Counters,
-    unknown_datagrams: u64,
+    pub(crate) unknown_datagrams: u64,
 }
 
 impl Shard {
@@ -323,28 +323,6 @@ impl Shard {
             self.close_room(room);
         }
     }
-
-    /// Counts everything.
-    #[must_use]
-    pub fn stats(&self) -> ShardStats {
-        let mut stats = ShardStats { totals: self.gone, ..ShardStats::default() };
-        stats.frames_refused = self.sources.values().map(Source::refused).sum();
-        stats.unknown_datagrams = self.unknown_datagrams;
-        stats.panics = self.panics;
-        for peer in self.peers.iter().flatten() {
-            stats.totals.add(&peer.counters);
-            stats.peers.push(PeerStats {
-                peer: peer.id.0,
-                room: self.rooms.get(&peer.room).map(|room| room.key.to_string()).unwrap_or_default(),
-                connected: peer.is_connected(),
-                rtt_ms: peer.round_trip.map(|span| span.as_secs_f64() * 1_000.0),
-                estimate_bps: peer.congestion.last().map(|(bps, _)| bps),
-                estimate_origin: peer.congestion.last().map(|(_, origin)| origin.name()),
-                counters: peer.counters,
-            });
-        }
-        stats
-    }
 }
 
 #[cfg(test)]
@@ -382,6 +360,10 @@ mod described_tests;
 #[cfg(test)]
 #[path = "congestion_tests.rs"]
 mod congestion_tests;
+
+#[cfg(test)]
+#[path = "census_tests.rs"]
+mod census_tests;
 
 #[cfg(test)]
 #[path = "tap_tests.rs"]

@@ -146,7 +146,7 @@ fn what_is_lost_on_the_way_to_a_viewer_comes_again_on_its_own_stream() {
     let (first, last) = (*have.first().unwrap(), *have.last().unwrap());
     let never = (first..last).filter(|number| !have.contains(number) && !again.contains(number)).count();
     assert!(again.len() >= 10, "{}", again.len());
-    let counters = world.shards[0].stats().totals;
+    let counters = world.shards[0].stats(world.now).totals;
     assert!(never <= 2, "{never} never came, {counters:?}");
 }
 
@@ -287,7 +287,7 @@ fn peers_meet_across_shards_wherever_their_datagrams_arrive() {
         film_camera(&mut world, camera, n, n == 0);
         play_on(&mut world, n * 40, 40);
     }
-    let here = world.shards.iter().map(|shard| shard.stats().peers.len()).collect::<Vec<_>>();
+    let here = world.shards.iter().map(|shard| shard.stats(world.now).peers.len()).collect::<Vec<_>>();
     assert_eq!(here.iter().sum::<usize>(), 7);
     assert!(here.iter().all(|count| *count > 0), "{here:?}");
     for viewer in viewers {

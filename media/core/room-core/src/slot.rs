@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::MediaKind;
+use crate::freezes::Freezes;
 use crate::ids::TrackId;
 use crate::layers::{Choice, EVERY};
 use crate::link::Link;
@@ -31,6 +32,7 @@ use crate::restarts::Restarts;
 use crate::rtcp::{Compound, SenderInfo};
 use crate::rtp::HeaderWriter;
 use crate::sent::Sent;
+use crate::stats::SlotCounts;
 use crate::time::Time;
 use crate::track::Track;
 
@@ -79,6 +81,8 @@ pub struct Slot {
     asked: Option<Time>,
     restarts: Restarts,
     repair: Repair,
+    pub counts: SlotCounts,
+    pub freezes: Freezes,
 }
 
 impl Slot {
@@ -112,6 +116,8 @@ impl Slot {
             asked: None,
             restarts: Restarts::default(),
             repair: Repair::new(now, first, descriptor_id),
+            counts: SlotCounts::default(),
+            freezes: Freezes::default(),
             params,
         }
     }
@@ -307,10 +313,15 @@ impl Slot {
             link.left(length);
         }
         mapping.note(packet, number, timestamp, link.now, &mut self.sent);
+        if of == Of::Current && self.kind == MediaKind::Video {
+            self.note_picture(packet, link.now);
+        }
         self.count(payload.len(), length, link);
     }
 
     fn count(&mut self, payload: usize, length: usize, link: &mut Link<'_>) {
+        self.counts.packets += 1;
+        self.counts.bytes += length as u64;
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload as u32);
         self.repair.earned(length);

@@ -217,18 +217,18 @@ impl Stage {
     }
 
     pub(crate) fn stats(&self) -> PeerStats {
-        let peers = self.world.shards.iter().flat_map(|shard| shard.stats().peers);
+        let peers = self.world.shards.iter().flat_map(|shard| shard.stats(self.world.now).peers);
         peers.into_iter().find(|peer| peer.peer == self.viewer as u64).unwrap()
     }
 
     pub(crate) fn totals(&self) -> Counters {
         let mut totals = Counters::default();
-        self.world.shards.iter().for_each(|shard| totals.add(&shard.stats().totals));
+        self.world.shards.iter().for_each(|shard| totals.add(&shard.stats(self.world.now).totals));
         totals
     }
 
     pub(crate) fn unknown_datagrams(&self) -> u64 {
-        self.world.shards.iter().map(|shard| shard.stats().unknown_datagrams).sum()
+        self.world.shards.iter().map(|shard| shard.stats(self.world.now).unknown_datagrams).sum()
     }
 
     pub(crate) fn heights(&self) -> Vec<u16> {

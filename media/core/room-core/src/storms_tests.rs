@@ -61,7 +61,7 @@ struct After {
 fn storm(besides: Besides) -> After {
     let mut stage = stage(besides);
     let of = |stage: &Stage| {
-        let peers = stage.world.shards[0].stats().peers;
+        let peers = stage.world.shards[0].stats(stage.world.now).peers;
         peers.into_iter().find(|peer| peer.peer == STORMER as u64).unwrap().counters
     };
     let answers = |stage: &Stage| stage.world.sightings.get(&(STORMER, 0, 0)).map_or(0, Vec::len);

@@ -106,10 +106,10 @@ fn a_check_that_is_played_back_from_elsewhere_brings_nothing() {
 fn a_handshake_is_taken_from_an_address_that_was_checked_and_from_no_other() {
     let mut world = World::new(1);
     let hello = overheard(&mut world).swap_remove(0);
-    let unknown = world.shards[0].stats().unknown_datagrams;
+    let unknown = world.shards[0].stats(world.now).unknown_datagrams;
     world.calls.clear();
     world.inject(stranger(1), &mut hello.clone());
-    assert_eq!((world.shards[0].stats().unknown_datagrams, world.calls.len()), (unknown + 1, 0));
+    assert_eq!((world.shards[0].stats(world.now).unknown_datagrams, world.calls.len()), (unknown + 1, 0));
     world.inject(address(1), &mut hello.clone());
     assert!(world.calls.iter().any(|(to, _)| *to == address(1)), "the server's half");
 }
@@ -121,20 +121,24 @@ fn neither_handshakes_nor_media_are_taken_from_a_new_address_before_a_check() {
     let viewer = world.viewer();
     play(&mut world, 400);
     let moved: SocketAddr = "10.0.0.2:10000".parse().unwrap();
-    let before = world.shards[0].stats();
+    let before = world.shards[0].stats(world.now);
     // An alert, in clear: the end of the connection, if it were believed.
     let mut alert = vec![21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 1, 0];
     let mut report = world.clients[viewer].rtcp(&Compound::new().pli(1, 7));
     let late = world.clients[viewer].rtcp(&Compound::new().receiver_report(1, &[]));
     world.inject(moved, &mut alert);
     world.inject(moved, &mut report);
-    let after = world.shards[0].stats();
+    let after = world.shards[0].stats(world.now);
     assert_eq!(after.unknown_datagrams, before.unknown_datagrams + 2);
     assert_eq!(after.totals, before.totals);
     let mut check = world.clients[viewer].check();
     world.inject(moved, &mut check);
     world.inject(moved, &mut late.clone());
-    assert_eq!(world.shards[0].stats().unknown_datagrams, before.unknown_datagrams + 2, "now it is known");
+    assert_eq!(
+        world.shards[0].stats(world.now).unknown_datagrams,
+        before.unknown_datagrams + 2,
+        "now it is known"
+    );
     assert!(!world.events.iter().any(|event| matches!(event, Event::PeerGone { .. })));
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use room_core::dtls::Identity;
 use room_core::ice::Credentials;
@@ -54,6 +54,15 @@ pub struct Config {
 
 const fn yes() -> bool {
     true
+}
+
+/// What all shards that answered have counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineStats {
+    pub shards: ShardStats,
+    pub events_lost: u64,
+    /// Every shard answered.
+    pub is_complete: bool,
 }
 
 #[derive(Debug)]
@@ -277,21 +286,24 @@ impl Engine {
         self.to_all(|| Command::SetDeadline { deadline });
     }
 
-    /// Counts everything; a shard that does not answer within a second is left out.
+    /// Counts everything. A shard that does not answer within a second is left out, and the result says so.
     #[must_use]
-    pub fn stats(&self) -> (ShardStats, u64) {
+    pub fn stats(&self) -> EngineStats {
         let (reply, answers) = mpsc::channel();
         for inbox in &self.shared.inboxes {
             inbox.push(Input::Stats(reply.clone()));
         }
         drop(reply);
-        let mut total = ShardStats::default();
-        for _ in &self.shared.inboxes {
-            if let Ok(stats) = answers.recv_timeout(Duration::from_secs(1)) {
-                total.merge(stats);
-            }
+        let (mut shards, mut missing) = (ShardStats::default(), self.shared.inboxes.len());
+        let until = Instant::now() + Duration::from_secs(1);
+        while missing > 0 {
+            let Ok(stats) = answers.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                break;
+            };
+            shards.merge(stats);
+            missing -= 1;
         }
-        (total, self.shared.events.lost())
+        EngineStats { shards, events_lost: self.shared.events.lost(), is_complete: missing == 0 }
     }
 
     /// Says goodbye to everyone and waits for the threads to end. A second call does nothing.

@@ -24,6 +24,6 @@ mod tcp;
 mod wake;
 mod worker;
 
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, EngineStats};
 pub use refusal::{NotStarted, Refusal, Transport};
 pub use tap::Drained;

@@ -107,7 +107,7 @@ impl Worker {
                 Input::Command(command) => drop(self.shard.guarded(|shard| shard.command(now, command))),
                 Input::Message(message) => self.take_message(now, message),
                 Input::Stats(reply) => {
-                    let stats = self.shard.guarded(|shard| shard.stats());
+                    let stats = self.shard.guarded(|shard| shard.stats(now));
                     if let Some(stats) = stats {
                         drop(reply.send(stats));
                     }

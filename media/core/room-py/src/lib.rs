@@ -2,6 +2,8 @@
 //!
 //! Media threads never touch Python. Events wait in a queue; `event_fd` tells asyncio to come and get them.
 
+mod stats;
+
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -13,23 +15,14 @@ use room_core::params::PeerParams;
 use room_core::peer::Gone;
 use room_core::room::Layout;
 use room_core::source::Frame;
-use room_core::stats::ShardStats;
 use room_core::tap::{Tapped, TappedFrame};
 use room_core::time::Time;
 use room_net::{Config, Drained, NotStarted, Refusal, Transport};
-use serde::Serialize;
 
 /// The media core: sockets, threads, rooms. See `media.engine` for the face that people use.
 #[pyclass(module = "media._core", frozen)]
 #[derive(Debug)]
 struct Engine(room_net::Engine);
-
-#[derive(Serialize)]
-struct Stats {
-    #[serde(flatten)]
-    shards: ShardStats,
-    events_lost: u64,
-}
 
 fn refused(refusal: Refusal) -> PyErr {
     PyValueError::new_err(refusal.code())
@@ -179,10 +172,8 @@ impl Engine {
         self.0.set_deadline(deadline_ns.map(Time::from_nanos));
     }
 
-    fn stats_json(&self, py: Python<'_>) -> PyResult<String> {
-        let (shards, events_lost) = py.detach(|| self.0.stats());
-        let stats = Stats { shards, events_lost };
-        serde_json::to_string(&stats).map_err(|error| PyValueError::new_err(error.to_string()))
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        stats::row(py, &py.detach(|| self.0.stats()))
     }
 
     fn stop(&self, py: Python<'_>) {

@@ -44,12 +44,14 @@ impl Slot {
         // What came before a switch is seen no more once that has come: a full way is for what is seen next.
         let previous = if link.congestion.is_full(link.now) { &None } else { &self.previous };
         let known = Known { mappings: [&self.current, previous], end: self.sent.next_sequence };
+        let before = link.counters.retransmitted;
         while let Some(sequence) = self.repair.next_pending(link) {
             let sequence = extend(known.end - 1, sequence);
             if let Some((packet, number, mapping)) = known.find(sequence, &tracks) {
                 self.repair.again(stream, number, packet, mapping, round_trip, link);
             }
         }
+        self.counts.retransmitted += link.counters.retransmitted - before;
     }
 
     /// Sends about `bytes` of what the viewer has again: padding that browsers know to drop. Returns how many it sent.

@@ -23,6 +23,24 @@ impl Slot {
         self.shown = height;
         if height == 0 {
             self.interrupt();
+            self.freezes.rest();
+        }
+    }
+
+    /// What it carries changes: the picture stands still for a moment because it was told to.
+    pub fn change_hands(&mut self) {
+        self.interrupt();
+        self.choose(None);
+        self.freezes.rest();
+    }
+
+    /// A packet leaves: does the picture go on?
+    pub(super) fn note_picture(&mut self, packet: &Packet, now: Time) {
+        if packet.starts {
+            self.freezes.keyframe(now);
+        }
+        if packet.marker {
+            self.freezes.picture(now, packet.captured_unix_ns);
         }
     }
 
