@@ -14,6 +14,7 @@ STATIC  := room_server/http/static
 DEMO    ?=
 BENCH   ?= all
 PYTEST_ARGS ?=
+TARGETS ?=
 
 CORE_SOURCES := $(shell find $(CORE) -path '*/target' -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print 2>/dev/null)
 WEB_SOURCES  := $(shell find web -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
@@ -65,8 +66,14 @@ bench: build $(CACHE)/load ## measure; ends with one line of JSON: BENCH=forward
 soak: build $(CACHE)/load ## people join and leave for ten minutes; does anything grow? SOAK_MINUTES=60 make soak
 	@$(BIN)/python -m tests.load.soak
 
-fuzz: $(CACHE)/core ## run every fuzz target: make fuzz SECONDS=60
-	@FUZZ_SECONDS=$(or $(SECONDS),60) cargo test --release --locked --manifest-path $(CORE)/Cargo.toml --package room-fuzz -- --nocapture
+fuzz: $(CACHE)/core ## run every fuzz target, guided by coverage: make fuzz SECONDS=60 TARGETS="stun rtcp"
+	@deploy/need g++
+	echo "── fuzz targets (cargo build)"
+	RUSTC_WORKSPACE_WRAPPER="$$PWD/$(CORE)/fuzz/rustc" cargo build --quiet --release --locked \
+		--manifest-path $(CORE)/Cargo.toml --package room-fuzz --features guided --bin guided
+	[ -d $(CACHE)/atheris ] || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--only-binary :all: --target $(CACHE)/atheris -r tests/fuzz/requirements.txt || true
+	FUZZ_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m tests.fuzz.guided $(TARGETS)
 
 network: $(CACHE)/core ## what poor networks do to a viewer, in virtual time: a table
 	@cargo test --quiet --release --locked --manifest-path $(CORE)/Cargo.toml --package room-core network_tests \

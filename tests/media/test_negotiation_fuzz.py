@@ -11,6 +11,7 @@ import pytest
 
 from media.negotiation import Limits, NegotiationRefused, Publishing, answer, read_offer
 from media.sdp import TextLimits, parse
+from tests.fuzz.guided import unpacked
 from tests.media.offering import NAMES, local, offer
 
 MUTANTS = 300
@@ -91,6 +92,16 @@ def test_mutants_of_an_offer_are_answered_or_refused(name: str) -> None:
         negotiated.to_core()
     assert answered > MUTANTS // 20
     assert refused > MUTANTS // 20
+
+
+def test_what_fuzzing_has_found_so_far_is_answered_or_refused() -> None:
+    """The corpus that `make fuzz` keeps."""
+    kept = unpacked("sdp")
+    assert kept
+    for data in kept:
+        with contextlib.suppress(NegotiationRefused):
+            text = data.decode("utf-8", "surrogateescape")
+            answer(read_offer(text, Limits()), local(), Publishing.ALLOWED).to_core()
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,28 @@
-//! Whole sequences of datagrams, commands and steps of time into shards with connected peers.
+//! Whole sequences of datagrams, commands and steps of time into shards with connected peers, acted out by an input.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use room_core::client::{DESCRIPTOR, publish};
+use room_core::client::{Client, DESCRIPTOR, publish};
 use room_core::codec::{Codec, MediaKind};
 use room_core::demux;
-use room_core::ids::{PeerId, ShardIndex, TrackId};
+use room_core::ids::{PeerId, ShardIndex, TapId, TrackId};
 use room_core::message::{Command, Event};
 use room_core::red;
 use room_core::rtcp::Compound;
 use room_core::rtp::HeaderWriter;
 use room_core::simulcast::{Camera, Shot};
 use room_core::source::Frame;
+use room_core::tap::Tapped;
 use room_core::way::Way;
-use room_core::world::{FILM_AUDIO, FILM_VIDEO, SOURCE, Sightings, World, address};
-use room_fuzz::{Chance, fuzz};
+use room_core::world::{FILM_AUDIO, FILM_VIDEO, ROOM, SOURCE, Sightings, World, address};
+
+use crate::{Chance, Dice};
 
 const CAMERA: TrackId = TrackId(500);
 const MICROPHONE: TrackId = TrackId(502);
 const LAYERED: TrackId = TrackId(501);
+const TAP: TapId = TapId(1);
 const STEPS: usize = 300;
 
 /// A number of a source is sent with one content only: a nonce must never meet two.
@@ -32,57 +36,122 @@ fn no_number_twice(sightings: &mut Sightings, client: usize, bytes: &[u8]) {
     }
 }
 
-#[test]
-fn sequences_of_datagrams() {
-    fuzz("datagrams", |chance| {
-        let mut world = World::new(1 + chance.below(2) as ShardIndex);
-        world.watch = Some(no_number_twice);
-        let published = [MediaKind::Video, MediaKind::Audio].map(publish);
-        let camera = world.join_as(Vec::new(), published.to_vec(), vec![CAMERA, MICROPHONE]);
-        for _ in 0..2 {
-            world.viewer();
+pub(crate) fn datagrams(raw: &[u8]) {
+    let mut chance = Chance::of(raw);
+    let chance = &mut chance;
+    let mut world = World::new(1 + chance.below(2) as ShardIndex);
+    world.watch = Some(no_number_twice);
+    let published = [MediaKind::Video, MediaKind::Audio].map(publish);
+    let camera = world.join_as(Vec::new(), published.to_vec(), vec![CAMERA, MICROPHONE]);
+    for _ in 0..2 {
+        world.viewer();
+    }
+    let way = Way::new(100_000 << chance.below(8), chance.number());
+    world.narrow_viewer(2, way);
+    let mut layered = Camera::join(&mut world, LAYERED);
+    world.all(|| Command::AddTap { tap: TAP, room: ROOM });
+    world.run_ms(200);
+    assert!(world.clients.iter().all(Client::is_connected));
+    for _ in 0..STEPS {
+        if chance.is_over() {
+            break;
         }
-        let way = Way::new(100_000 << chance.below(8), chance.number());
-        world.narrow_viewer(2, way);
-        let mut layered = Camera::join(&mut world, LAYERED);
-        world.run_ms(200);
-        assert!(world.clients.iter().all(room_core::client::Client::is_connected));
-        for _ in 0..STEPS {
-            act(&mut world, camera, chance);
-            layers(&mut world, &mut layered, chance);
-        }
-        world.run_ms(500);
-        assert!(world.strangers_got.is_empty());
-        let failed = world.events.iter().filter(|event| matches!(event, Event::RoomFailed { .. }));
-        assert_eq!(failed.count(), 0);
-    });
+        act(&mut world, camera, chance);
+        layers(&mut world, &mut layered, chance);
+    }
+    world.run_ms(500);
+    assert!(world.strangers_got.is_empty());
+    nothing_failed(&world);
+    taps_are_true(&world);
+    for shard in &world.shards {
+        let _ = shard.stats(world.now);
+    }
+}
+
+fn nothing_failed(world: &World) {
+    let failed = world.events.iter().filter(|event| matches!(event, Event::RoomFailed { .. }));
+    assert_eq!(failed.count(), 0, "{:?}", world.events);
+}
+
+/// Instants ascend, a frame has the length that was said, and a picture after a gap can be decoded alone.
+fn taps_are_true(world: &World) {
+    let mut last = HashMap::new();
+    for (_, one) in &world.tapped {
+        let Tapped::Frame(frame) = one else { continue };
+        assert_eq!(frame.to_vec().len(), frame.len);
+        assert!(last.insert(frame.track, frame.at).is_none_or(|before| before < frame.at));
+        assert!(frame.keyframe || !frame.after_gap);
+    }
 }
 
 /// Every third handshake datagram is damaged: connections may fail, and nothing else may.
-#[test]
-fn damaged_handshakes() {
-    fuzz("handshakes", |chance| {
-        let mut world = World::new(1);
-        world.sent = chance.number() >> 32;
-        world.tampers_up = |n, datagram| {
-            let mut chance = Chance::seeded(n);
-            if demux::kind(datagram) == demux::Kind::Dtls && chance.below(3) == 0 {
-                *datagram = chance.mutated(std::slice::from_ref(datagram));
-            }
-        };
-        for _ in 0..4 {
-            world.viewer();
+pub(crate) fn handshakes(raw: &[u8]) {
+    let mut world = World::new(1);
+    world.sent = Chance::of(raw).number() >> 32;
+    world.tampers_up = |n, datagram| {
+        let mut dice = Dice::seeded(n);
+        if demux::kind(datagram) == demux::Kind::Dtls && dice.below(3) == 0 {
+            *datagram = dice.input(std::slice::from_ref(datagram));
         }
-        for _ in 0..30 {
-            world.run_ms(100);
-            for client in 0..world.clients.len() {
-                let check = world.clients[client].check();
-                world.send(client, check);
-            }
+    };
+    for _ in 0..4 {
+        world.viewer();
+    }
+    for _ in 0..30 {
+        world.run_ms(100);
+        for client in 0..world.clients.len() {
+            let check = world.clients[client].check();
+            world.send(client, check);
         }
-        assert!(world.strangers_got.is_empty());
-        assert!(!world.events.iter().any(|event| matches!(event, Event::RoomFailed { .. })));
-    });
+    }
+    assert!(world.strangers_got.is_empty());
+    nothing_failed(&world);
+}
+
+/// A client's first flight, and headers of each kind of record.
+pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
+    let record = |kind: u8, epoch: u8, body: &[u8]| {
+        let head = [kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1];
+        [&head[..], &(body.len() as u16).to_be_bytes(), body].concat()
+    };
+    let records = [record(21, 0, &[1, 0]), record(20, 0, &[1]), record(23, 1, &[0; 32]), first_flight()];
+    let framed =
+        |stage: u8, bytes: &[u8]| [&[stage][..], &(bytes.len() as u16).to_be_bytes(), bytes].concat();
+    (0..4).flat_map(|stage| records.iter().map(move |bytes| framed(stage, bytes))).collect()
+}
+
+fn first_flight() -> Vec<u8> {
+    let mut world = World::new(1);
+    world.tampers_up = |_, datagram| {
+        if demux::kind(datagram) == demux::Kind::Dtls {
+            FLIGHT.with_borrow_mut(|flight| flight.get_or_insert_with(|| datagram.clone()).len());
+        }
+    };
+    world.viewer();
+    world.run_ms(60);
+    FLIGHT.take().unwrap_or_default()
+}
+
+thread_local! {
+    static FLIGHT: std::cell::RefCell<Option<Vec<u8>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Records of any kind, before, in and after a handshake that goes well otherwise: the first byte says when.
+pub(crate) fn dtls(raw: &[u8]) {
+    let Some((stage, packed)) = raw.split_first() else { return };
+    let mut world = World::new(1);
+    let viewer = world.viewer();
+    world.run_ms([6, 18, 24, 200][usize::from(*stage) % 4]);
+    for mut datagram in crate::unpack(packed).into_iter().take(32) {
+        if let Some(first) = datagram.first_mut() {
+            *first = 20 + *first % 44;
+            world.inject(address(viewer), &mut datagram);
+            world.run_ms(1);
+        }
+    }
+    world.run_ms(50);
+    assert!(world.strangers_got.is_empty());
+    nothing_failed(&world);
 }
 
 fn act(world: &mut World, camera: usize, chance: &mut Chance) {
