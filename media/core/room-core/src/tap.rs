@@ -192,11 +192,11 @@ impl Shard {
     }
 
     /// What was handed out of a track found no room: it goes on at the next keyframe.
-    pub fn tap_overflowed(&mut self, id: TapId, track: TrackId) {
+    pub fn tap_overflowed(&mut self, now: Time, id: TapId, track: TrackId) {
         for room in self.rooms.values_mut() {
             let Some(tap) = room.taps.iter_mut().find(|tap| tap.id == id) else { continue };
             if let (Some(reader), Some(track)) = (tap.readers.get_mut(&track), room.tracks.get(&track)) {
-                reader.overflow(ends(track));
+                reader.overflow(now, ends(track));
             }
         }
     }

@@ -344,8 +344,11 @@ fn who_fetches_too_slowly_goes_on_at_a_keyframe() {
     begin(&mut world, &mut speaker);
     speaker.go_on(&mut world, 19);
     world.tapped.clear();
-    world.shards[0].tap_overflowed(TAP, CAMERA);
-    speaker.go_on(&mut world, 20);
+    let now = world.now;
+    world.shards[0].tap_overflowed(now, TAP, CAMERA);
+    speaker.go_on(&mut world, 45);
+    assert!(frames(&world, CAMERA).is_empty(), "no keyframe is asked for yet: it costs everybody");
+    speaker.go_on(&mut world, 40);
     let pictures = frames(&world, CAMERA);
     assert!(pictures[0].keyframe && pictures[0].after_gap && pictures.len() > 10);
     assert!(frames(&world, VOICE).iter().all(|frame| !frame.after_gap));

@@ -45,13 +45,17 @@ impl Queue {
         // Marks are few and take nothing: they always find room.
         if let Tapped::Frame(frame) = &one {
             if self.waiting.len() >= self.room.frames || self.bytes + frame.len > self.room.bytes {
-                self.dropped += 1;
-                return Some(frame.track);
+                return self.drop_one(frame.track);
             }
             self.bytes += frame.len;
         }
         self.waiting.push_back(one);
         None
+    }
+
+    fn drop_one(&mut self, track: TrackId) -> Option<TrackId> {
+        self.dropped += 1;
+        Some(track)
     }
 
     fn drain(&mut self, most: usize) -> Drained {
@@ -82,12 +86,18 @@ impl Taps {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)
     }
 
-    /// Queues what was handed out; returns what found no room.
+    /// Queues what was handed out; returns the tracks of which something found no room, and then nothing more: what
+    /// follows would not say that something is missing.
     pub(crate) fn push(&self, tapped: impl Iterator<Item = (TapId, Tapped)>) -> Vec<(TapId, TrackId)> {
         let mut refused = Vec::new();
         for (id, one) in tapped {
             let Some(queue) = self.queue(id) else { continue };
-            refused.extend(locked(&queue).push(one).map(|track| (id, track)));
+            let follows_a_gap = |track| refused.contains(&(id, track));
+            let track = match &one {
+                Tapped::Frame(frame) if follows_a_gap(frame.track) => locked(&queue).drop_one(frame.track),
+                _ => locked(&queue).push(one),
+            };
+            refused.extend(track.filter(|track| !refused.contains(&(id, *track))).map(|track| (id, track)));
         }
         refused
     }
@@ -133,13 +143,23 @@ mod tests {
         assert!(tapped.len() > 40);
         taps.open(id, 1, Room { frames: 10, ..ROOM });
         taps.open(TapId(2), 1, Room { bytes: tapped[0].1.len() + tapped[1].1.len(), ..ROOM });
-        assert_eq!(taps.push(tapped[..12].iter().cloned()), [(id, track); 2]);
+        assert_eq!(taps.push(tapped[..12].iter().cloned()), [(id, track)]);
         let drained = taps.drain(id, 100);
         assert_eq!((drained.tapped.len(), drained.dropped, drained.closed), (10, 2, false));
         assert!(taps.push(tapped[12..20].iter().cloned()).is_empty());
         let narrow = tapped[..3].iter().map(|(_, one)| (TapId(2), one.clone()));
         assert_eq!(taps.push(narrow), [(TapId(2), track)], "too many bytes");
         assert_eq!(taps.drain(TapId(2), 100).tapped.len(), 2);
+        let small = tapped.iter().min_by_key(|(_, one)| one.len()).cloned();
+        let batch = [tapped[0].clone(), tapped[1].clone(), tapped[2].clone()].into_iter().chain(small);
+        taps.open(
+            TapId(3),
+            1,
+            Room { bytes: tapped[0].1.len() + tapped[1].1.len() + tapped[2].1.len() - 1, ..ROOM },
+        );
+        assert_eq!(taps.push(batch.map(|(_, one)| (TapId(3), one))).len(), 1);
+        let drained = taps.drain(TapId(3), 100);
+        assert_eq!((drained.tapped.len(), drained.dropped), (2, 2), "nothing comes after a gap unmarked");
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Worker {
         let refused = self.shared.taps.push(self.shard.tapped.drain(..));
         self.shared.events.kick();
         for (tap, track) in refused {
-            self.shard.tap_overflowed(tap, track);
+            self.shard.tap_overflowed(clock::now(), tap, track);
         }
     }
 

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(1_000);
 /// How long the first frames wait for the publisher's word on its clock: browsers tell it of sound after 2.5 s.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(4);
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A keyframe costs every viewer: for who does not fetch it is not asked for that often.
+const OVERFLOW_REST: Duration = Duration::from_secs(2);
 const LEAST_STEP: Duration = Duration::from_millis(1);
 /// Layers of one picture come one after the other, and each by a clock of its own: another layer may begin with the
 /// picture that was the last of this one.
@@ -95,8 +97,9 @@ impl Reader {
     }
 
     /// What was handed out found no room, and what is held would not, either.
-    pub(super) fn overflow(&mut self, behind: Vec<(u32, u64)>) {
+    pub(super) fn overflow(&mut self, now: Time, behind: Vec<(u32, u64)>) {
         self.held.clear();
+        self.asked = Some(now.plus(OVERFLOW_REST));
         self.interrupt(behind);
     }
 
