@@ -3,8 +3,20 @@
 use std::time::Duration;
 
 use crate::codec::Codec;
+use crate::message::Command;
 use crate::source::Frame;
-use crate::world::World;
+use crate::world::{SOURCE, World};
+
+impl World {
+    pub fn write(&mut self, frame: Frame) {
+        self.shards[0].command(self.now, Command::WriteFrame { source: SOURCE, frame });
+    }
+
+    /// The film stands still from now on.
+    pub fn hold(&mut self) {
+        self.shards[0].command(self.now, Command::HoldSource { source: SOURCE, until: self.now });
+    }
+}
 
 /// A VP8 frame: its first byte says whether it is a keyframe.
 #[must_use]

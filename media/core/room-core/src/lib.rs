@@ -28,6 +28,7 @@ mod groups;
 pub mod history;
 pub mod ice;
 pub mod ids;
+mod intake;
 pub mod ladder;
 pub mod layer;
 pub mod layers;

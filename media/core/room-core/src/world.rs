@@ -14,7 +14,6 @@ use crate::message::{Command, Event, Message, Owner, Route};
 use crate::params::{PeerParams, PublishParams, SlotParams};
 use crate::room::Layout;
 use crate::shard::{Setup, Shard};
-use crate::source::Frame;
 use crate::tap::Tapped;
 use crate::time::{Anchor, Time};
 pub use crate::way::scatter;
@@ -268,15 +267,6 @@ impl World {
     /// The client gets another address, as when a phone leaves home: nothing reaches it at the old one any more.
     pub fn give_address(&mut self, client: usize, ip: IpAddr) {
         self.moved.insert(client, SocketAddr::new(ip, address(client).port()));
-    }
-
-    pub fn write(&mut self, frame: Frame) {
-        self.shards[0].command(self.now, Command::WriteFrame { source: SOURCE, frame });
-    }
-
-    /// The film stands still from now on.
-    pub fn hold(&mut self) {
-        self.shards[0].command(self.now, Command::HoldSource { source: SOURCE, until: self.now });
     }
 
     /// Lets time pass, a millisecond at a time.
