@@ -265,6 +265,12 @@ impl Shard {
         self.set_alarm(now, Alarm::Peer(peer));
     }
 
+    /// How many peers live here.
+    #[must_use]
+    pub fn population(&self) -> usize {
+        self.places.len()
+    }
+
     /// What comes in may wait a few milliseconds: viewers' feedback, reports and checks, and no media.
     #[must_use]
     pub fn is_patient(&self) -> bool {

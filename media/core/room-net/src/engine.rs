@@ -101,7 +101,8 @@ impl Engine {
         for (index, socket) in sockets.into_iter().enumerate() {
             let index = index as ShardIndex;
             let shard = Shard::new(index, setup.clone());
-            let worker = Worker { index, shard, socket, shared: Arc::clone(&shared) };
+            let (shared, woke) = (Arc::clone(&shared), clock::now());
+            let worker = Worker { index, shard, socket, shared, woke };
             let thread = thread::Builder::new().name(format!("media-{index}"));
             threads.push(thread.spawn(move || worker.run())?);
         }

@@ -21,8 +21,12 @@ use crate::socket::Socket;
 
 /// Batches of datagrams read before what they caused is sent.
 const READS: usize = 4;
-/// What viewers tell is read together this often: to wake for each word of each viewer costs more than to read it.
+/// Datagrams are waited for this long after the last ones: to wake for each word of each viewer costs more than to read
+/// it. Nothing waits where little comes in.
 const PATIENCE: Duration = Duration::from_millis(4);
+/// Where media come in as well, which may not wait as long; and not at all for less than a crowd.
+const SHORT_PATIENCE: Duration = Duration::from_micros(300);
+const CROWD: usize = 150;
 
 /// As sound servers ask for.
 const NICE: libc::c_int = -11;
@@ -32,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) shard: Shard,
     pub(crate) socket: Socket,
     pub(crate) shared: Arc<Shared>,
+    /// When datagrams were waited for last.
+    pub(crate) woke: Time,
 }
 
 /// Asks for the processor before threads that have time: what is late here is heard. Where the system does not grant
@@ -68,16 +74,21 @@ impl Worker {
         self.flush();
     }
 
-    /// Blocks until an input, a datagram, or `until`; with patience for datagrams that may wait.
-    fn wait(&self, until: Option<Time>) {
-        if self.shard.is_patient() {
-            let soon = clock::now().plus(PATIENCE);
+    /// Blocks until an input, a datagram, or `until`; with patience for datagrams, which then come together.
+    fn wait(&mut self, until: Option<Time>) {
+        let soon = self.woke.plus(match self.shard.is_patient() {
+            true => PATIENCE,
+            false if self.shard.population() < CROWD => Duration::ZERO,
+            false => SHORT_PATIENCE,
+        });
+        if clock::now() < soon {
             let interrupted = self.block(&[self.inbox()], Some(until.map_or(soon, |until| until.min(soon))));
             if interrupted || until.is_some_and(|until| until <= soon) {
                 return;
             }
         }
         self.block(&[self.inbox(), self.socket.fd()], until);
+        self.woke = clock::now();
     }
 
     fn inbox(&self) -> RawFd {
