@@ -17,6 +17,7 @@ from tests.kit.server import Reply, ServerUnderTest
 from tests.media.engine_peers import Peer
 
 SDP = "application/sdp"
+NEW_NAMES = "a=ice-ufrag:anew\r\na=ice-pwd:0123456789012345678901234\r\n"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 PLAYER = "VLC/3.0.21 LibVLC/3.0.21"
 
