@@ -55,5 +55,6 @@ async def test_a_process_that_was_stopped_goes_on_in_the_present_with_sound_and_
         passed_s = time.monotonic() - went_on
     for late_before, late_after in zip(before, after, strict=True):
         assert late_after - late_before < LATE_S
-    assert 40 * passed_s < heard < 50 * passed_s + 0.5 * 50
+    # Half a second of what is late is played, and both ends of a span may hold a packet.
+    assert 40 * passed_s < heard < 50 * (passed_s + 0.5) + 1
     assert 10 * passed_s < shown < FRAMES_PER_S * (passed_s + GROUP_S + 0.2)

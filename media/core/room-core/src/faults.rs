@@ -72,6 +72,7 @@ impl Shard {
         let peers = &self.peers;
         let is_there = |place: &Place| peers.get(*place).is_some_and(Option::is_some);
         self.places.retain(|_, place| is_there(place));
+        self.awaited.retain(|peer| self.places.contains_key(peer));
         let (routes, here) = (&mut self.routes, self.index);
         routes.extend(
             self.ufrags.extract_if(|_, place| !is_there(place)).map(|(name, _)| Route::NoUfrag(name)),
