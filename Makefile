@@ -72,7 +72,8 @@ fuzz: $(CACHE)/core ## run every fuzz target, guided by coverage: make fuzz SECO
 	RUSTC_WORKSPACE_WRAPPER="$$PWD/$(CORE)/fuzz/rustc" cargo build --quiet --release --locked \
 		--manifest-path $(CORE)/Cargo.toml --package room-fuzz --features guided --bin guided
 	[ -d $(CACHE)/atheris ] || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-		--only-binary :all: --target $(CACHE)/atheris -r tests/fuzz/requirements.txt || true
+		--only-binary :all: --target $(CACHE)/atheris -r tests/fuzz/requirements.txt \
+		|| { rm -rf $(CACHE)/atheris; echo "  Atheris was not installed: SDP is not fuzzed" >&2; }
 	FUZZ_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m tests.fuzz.guided $(TARGETS)
 
 network: $(CACHE)/core ## what poor networks do to a viewer, in virtual time: a table
