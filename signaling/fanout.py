@@ -1,4 +1,4 @@
-"""Fan-out: a notice is encoded once and put into the queue of each reader's socket.
+"""Fan-out: a notice is made into a frame once, and written to each reader's socket.
 
     outlet: WAITING ──open──► OPEN ──seal──► SEALED       WAITING keeps what comes first, in order
                                └── too far behind: cut off, the reader comes back to a snapshot
@@ -10,51 +10,56 @@ Invariant: a reader gets notices in the order they were told; a sealed outlet le
 
 from __future__ import annotations
 
-from asyncio import Queue
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Protocol
 
 import structlog
-from engineio import packet as engine_packet
 from socketio import packet as socket_packet
 
 from room_server.ids import ConnectionId
 from room_server.room.notices import Notice
+from signaling.engine_io import MOST_UNREAD_BYTES, message_frame
 from signaling.notices import on_the_wire
 
 NAMESPACE = "/room"
-MOST_BEHIND = 1_000
-"""Packets that may wait for one reader."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Outlet:
-    """The way to one reader.  `cut` closes its transport at once."""
+class Socket(Protocol):
+    """The part of `engine_io.EngineSocket` that an outlet writes to."""
 
-    def __init__(self, queue: Queue[Any], cut: Callable[[], None]) -> None:
-        self._queue = queue
-        self._cut = cut
-        self._waiting: list[Any] | None = []
+    @property
+    def unread_bytes(self) -> int: ...
+    def write(self, frame: bytes) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Outlet:
+    """The way to one reader."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self._waiting: list[bytes] | None = []
         self._sealed = False
 
-    def put(self, packet: Any) -> None:
+    def put(self, frame: bytes) -> None:
         if self._sealed:
             return
         if self._waiting is not None:
-            self._waiting.append(packet)
-        elif self._queue.qsize() >= MOST_BEHIND:
-            _log.warning("slow_reader_cut_off", behind=self._queue.qsize())
+            self._waiting.append(frame)
+        elif self._socket.unread_bytes >= MOST_UNREAD_BYTES:
+            _log.warning("slow_reader_cut_off", unread_bytes=self._socket.unread_bytes)
             self._sealed = True
-            self._cut()
+            self._socket.cut()
         else:
-            self._queue.put_nowait(packet)
+            self._socket.write(frame)
 
     def open(self) -> None:
         """The reader is connected: let through what waited, and everything from now on."""
         waiting, self._waiting = self._waiting or [], None
-        for packet in waiting:
-            self.put(packet)
+        for frame in waiting:
+            self.put(frame)
 
     def seal(self) -> None:
         """Let nothing more through."""
@@ -77,12 +82,12 @@ class SocketFanout:
             outlet.seal()
 
     def tell(self, to: Iterable[ConnectionId], notice: Notice) -> None:
-        """Queue `notice` for each of `to`; those that are gone are passed over."""
+        """Write `notice` to each of `to`; those that are gone are passed over."""
         outlets = [self._outlets[one] for one in to if one in self._outlets]
         if not outlets:
             return
         event, payload = on_the_wire(notice)
         text = socket_packet.Packet(socket_packet.EVENT, namespace=NAMESPACE, data=[event, payload]).encode()
-        packet = engine_packet.Packet(engine_packet.MESSAGE, data=text)
+        frame = message_frame(text)
         for outlet in outlets:
-            outlet.put(packet)
+            outlet.put(frame)

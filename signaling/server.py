@@ -128,8 +128,6 @@ class Signalling:
             max_http_buffer_size=MAX_PACKET_BYTES,
             ping_interval=patience.ping_every_s,
             ping_timeout=patience.ping_timeout_s,
-            cors_allowed_origins="*",  # a ticket admits, never a cookie
-            cors_credentials=False,
         )
         self._server.on("connect", self._connect, namespace=NAMESPACE)
         self._server.on("disconnect", self._disconnect, namespace=NAMESPACE)
@@ -144,34 +142,27 @@ class Signalling:
     async def close(self) -> None:
         """Close every connection; their clients come back by themselves."""
         await asyncio.gather(*(self._close(one) for one in list(self._connections.values())))
-        if self._server.eio.service_task_handle is not None:
-            await self._server.shutdown()
 
     # ---- coming
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
-        language = _language(environ)
+        request: web.Request = environ["aiohttp.request"]
+        language = _language(request)
         try:
-            await self._admit(sid, environ, auth)
+            await self._admit(sid, request, auth)
         except Refused as refused:
             raise self._socket_refused(refusal(refused, language, self._say)) from refused
         except Exception as error:
             raise self._socket_refused(internal("connect", language, self._say)) from error
 
-    async def _admit(self, sid: str, environ: dict[str, Any], auth: object) -> None:
+    async def _admit(self, sid: str, request: web.Request, auth: object) -> None:
         ticket = auth.get("ticket") if isinstance(auth, dict) else None
         if not isinstance(ticket, str) or len(ticket) > MAX_TICKET_CHARS:
             raise Refused("ticket_invalid", 403)
         engine_sid = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
         socket = self._server.eio.sockets[engine_sid]
-        request: web.Request = environ["aiohttp.request"]
         admission = await self._redeem(ticket, request)
-
-        def cut() -> None:
-            if request.transport is not None:
-                request.transport.abort()
-
-        connection = Connection(sid, engine_sid, admission, Outlet(socket.queue, cut), cut)
+        connection = Connection(sid, engine_sid, admission, Outlet(socket), socket.cut)
         self._connections[admission.connection_id] = connection
         self._by_sid[sid] = connection
         self._fanout.add(admission.connection_id, connection.outlet)
@@ -290,7 +281,7 @@ class Signalling:
             asyncio.get_running_loop().call_later(self._patience.close_s, connection.cut)
 
 
-def _language(environ: dict[str, Any]) -> str:
+def _language(request: web.Request) -> str:
     """French or English for somebody not admitted yet, by what their browser prefers."""
-    wanted = str(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    wanted = request.headers.get("Accept-Language", "")
     return "fr" if wanted.lower().startswith("fr") else "en"
