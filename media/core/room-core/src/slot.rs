@@ -71,8 +71,9 @@ pub struct Slot {
     chosen: Option<Choice>,
     /// What it carried was given up as too late: it goes on where the track starts again.
     skipping: Option<TrackId>,
-    current: Option<Mapping>,
-    previous: Option<Mapping>,
+    // Most slots of most viewers never carry anything.
+    current: Option<Box<Mapping>>,
+    previous: Option<Box<Mapping>>,
     sent: Sent,
     catching_up: Option<CatchUp>,
     packets: u32,
@@ -200,7 +201,7 @@ impl Slot {
             true => Some(mapping.clock()),
             false => clock_by_capture(&self.sent, first, now),
         });
-        let mapping = Mapping::begin(codec, first, edge, &self.sent, clock, now);
+        let mapping = Box::new(Mapping::begin(codec, first, edge, &self.sent, clock, now));
         if let Some(before) = self.current.replace(mapping) {
             self.previous = Some(before);
         }

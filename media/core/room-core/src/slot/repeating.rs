@@ -89,7 +89,7 @@ fn stream(params: &SlotParams, mid_id: Option<u8>, transport_id: Option<u8>) -> 
 /// What the slot knows of the packets that it sent.
 #[derive(Clone, Copy)]
 struct Known<'a> {
-    mappings: [&'a Option<Mapping>; 2],
+    mappings: [&'a Option<Box<Mapping>>; 2],
     /// The number after the newest.
     end: u64,
 }
