@@ -217,6 +217,44 @@ async def test_broken_packets_harm_nobody(here: Served, text: str) -> None:
         assert (await rude.request("chat.post", {"key": "k", "text": "Sorry"}))["ok"]
 
 
+@pytest.mark.parametrize("data", [b"", b"\x04", b"4", b"x" * 10_000])
+async def test_bytes_that_nobody_announced_harm_nobody(here: Served, data: bytes) -> None:
+    """ROOM-4."""
+    session = await here.world.session()
+    rude = await here.join(session, "Rude")
+    bob = await here.join(session, "Bob")
+    await rude.ws.send_bytes(data)
+    await rude.until(rude.disconnected.is_set)
+    await until(lambda: len(here.members(session.session_id)) == 1)
+    assert (await bob.request("chat.post", {"key": "k", "text": "Still here"}))["ok"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "EIO=4", "EIO=3&transport=websocket", "EIO=4&transport=polling", "EIO=4&transport=websocket"],
+)
+async def test_a_request_that_opens_no_websocket_is_refused(here: Served, query: str) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{here.url}/socket.io/?{query}") as answer,
+    ):
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("length", [1, 124, 125, 126, 65_534, 65_535, 65_536, 300_000])
+async def test_packets_of_every_length_arrive_whole(here: Served, length: int) -> None:
+    """The length of a frame is written in three ways (RFC 6455, section 5.2)."""
+    client = await RawClient.open(here.url)
+    here.clients.append(client)
+    await client.until(lambda: bool(client.received))
+    opening = len(client.received)
+    engine = here.signalling._server.eio
+    await engine.send(next(iter(engine.sockets)), "x" * length)
+    await engine.send(next(iter(engine.sockets)), "end")
+    await client.until(lambda: client.received.endswith(b"end"))
+    assert client.received[opening:] == b"4" + b"x" * length + b"4end"
+
+
 async def test_nothing_is_compressed_for_each_reader_anew(here: Served) -> None:
     async with (
         aiohttp.ClientSession() as http,
