@@ -26,6 +26,7 @@ EVENTS: dict[type[Any], str] = {
     notices.SessionStateChanged: "session.state",
     notices.LayersWanted: "media.layers",
     notices.CodecsDecoded: "media.codecs",
+    notices.MediaLost: "media.lost",
     notices.SeatMoved: "seat.moved",
     notices.SeatRemoved: "seat.removed",
 }

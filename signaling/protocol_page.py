@@ -29,9 +29,9 @@ The server refuses unknown fields in requests.
 4. Send `media.offer` once: receive-only m-lines as many as `slots` says of each kind, and m-lines to send
    if the client publishes. Slot k of a kind is the k-th receive m-line of that kind. Slot 0 is the
    programme, slots from 1 are the stage; `stage.changed` says who is in which. There is no renegotiation:
-   to begin publishing, or after ICE failed, send a new offer from a new peer connection, which replaces the
-   one before. Candidates stand in the SDP (the server answers with all of its own); there is no trickle.
-   A camera may be sent in up to three layers (`a=simulcast:send`, RFC 8853).
+   to begin publishing, after ICE failed, or on `media.lost`, send a new offer from a new peer connection,
+   which replaces the one before. Candidates stand in the SDP (the server answers with all of its own); there
+   is no trickle. A camera may be sent in up to three layers (`a=simulcast:send`, RFC 8853).
 5. Say with `media.view` how high each video slot is shown: it decides which layer comes. Who sends layers
    hears in `media.layers` which of them somebody watches.
 6. Send VP8 unless `media.codecs` names another codec: it says what everybody in the room decodes. A client

@@ -376,6 +376,13 @@ class MediaCodecs(Wire):
     codecs: tuple[VideoCodec, ...]
 
 
+class MediaLost(Wire):
+    """The server lost the reader's media, and not by the reader's wish: offer anew, wait for no timeout.
+
+    Counts for the peer of the latest answer; one that is being offered meanwhile is not meant.
+    """
+
+
 class SeatMoved(Wire):
     """The seat went to another connection; this one closes and must not come back by itself."""
 

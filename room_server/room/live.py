@@ -118,11 +118,11 @@ class Room:
         self.refresh_stage()
         # Who leaves may be back: the room keeps to what everybody decoded who ever was in it.
         shrunk = self._decoded & decodes
-        publishers = [one.connection_id for one in self.peers.values() if self.state.stage.may_publish(one)]
-        hearers = [one for one in publishers if shrunk != self._decoded or one == who.connection_id]
+        hearers = [who] if shrunk == self._decoded else list(self.peers.values())
         self._decoded = shrunk
         told = CodecsDecoded(tuple(codec for codec in PUBLISHED if codec in shrunk))
-        self._ports.fanout.tell(hearers, told)
+        may = self.state.stage.may_publish
+        self._ports.fanout.tell([one.connection_id for one in hearers if may(one)], told)
 
     def peer_of(self, who: Admission) -> PeerId | None:
         return next((p for p, one in self.peers.items() if one.connection_id == who.connection_id), None)

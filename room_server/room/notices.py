@@ -145,6 +145,11 @@ class CodecsDecoded:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The reader's media ended at the server, and not by the reader's wish."""
+
+
+@dataclass(frozen=True, slots=True)
 class SeatMoved:
     device: str
     at: datetime
@@ -171,6 +176,7 @@ Notice = (
     | SessionStateChanged
     | LayersWanted
     | CodecsDecoded
+    | MediaLost
     | SeatMoved
     | SeatRemoved
 )

@@ -31,7 +31,7 @@ from room_server.room import course, store
 from room_server.room.course import Cause, HandBack, Plan, TransportRow
 from room_server.room.errands import Errands
 from room_server.room.live import Room
-from room_server.room.notices import SessionStateChanged
+from room_server.room.notices import MediaLost, SessionStateChanged
 from room_server.room.permissions import Action, require
 from room_server.room.ports import Ports
 from room_server.room.programme import Programme
@@ -342,9 +342,14 @@ class Running:
     # ---- trouble and closing
 
     async def media_failed(self, room: Room) -> None:
-        """The engine closed the room after a failure of its own: open it again and play on."""
+        """The engine closed the room after a failure of its own: open it again, have everybody back, play on.
+
+        Raise `EngineRefused` when it cannot be opened now; may be called again.
+        """
         self._ports.media.open_room(room.key)
         room.forget_layout()
+        here = [member.connection_id for member in room.state.roster.members.values()]
+        self._ports.fanout.tell(here, MediaLost())
         session_id = room.state.session.session_id
         run = self._runs.get(session_id)
         programme = run.programme if run else self._prepared.get(session_id)

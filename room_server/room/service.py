@@ -7,12 +7,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from media.engine import EngineEvent, RoomFailed
 from room_server.access.rules import Admission
 from room_server.room.errands import Errands
 from room_server.room.hosting import Hosting
+from room_server.room.live import Room
 from room_server.room.ports import Ports
 from room_server.room.rooms import Rooms
 from room_server.room.running import Running
@@ -64,9 +67,13 @@ class RoomService:
             _log.error("media_room_failed", room=event.room, report=event.report)
             for room in self._rooms.all():
                 if room.key == event.room:
-                    self._errands.send(self.running.media_failed(room), f"reopen {room.key}")
+                    self._errands.insist(partial(self._reopen, room), f"reopen {room.key}")
             return
         self.staging.media_event(event)
+
+    async def _reopen(self, room: Room) -> None:
+        if room in self._rooms.all():
+            await self.running.media_failed(room)
 
     async def close(self) -> None:
         """Stop the scheduler and everything that plays; rows stay, so that a later process resumes."""

@@ -15,6 +15,7 @@ from media.engine import (
     Connected,
     EngineEvent,
     EngineRefused,
+    GoneReason,
     IceCredentials,
     Kind,
     LayersWanted,
@@ -92,8 +93,8 @@ class Staging:
                 self._track_started(track, peer, kind)
             case TrackEnded(track):
                 self._track_ended(track)
-            case PeerGone(peer, _, _):
-                self._peer_gone(peer)
+            case PeerGone(peer, _, reason):
+                self._peer_gone(peer, reason)
             case Speaking(track, speaking):
                 self._heard(track, speaking)
             case LayersWanted(peer, mid, rids):
@@ -120,10 +121,13 @@ class Staging:
         if room is not None:
             self._restage(room, room.state.stage.heard(track, speaking=speaking))
 
-    def _peer_gone(self, peer: PeerId) -> None:
+    def _peer_gone(self, peer: PeerId, reason: GoneReason) -> None:
         room = self._rooms.with_peer(peer)
-        if room is not None:
-            del room.peers[peer]
+        if room is None:
+            return
+        who = room.peers.pop(peer)
+        if reason in (GoneReason.CONSENT_TIMEOUT, GoneReason.DTLS_FAILED):
+            self._ports.fanout.tell([who.connection_id], notices.MediaLost())
 
     def _layers_wanted(self, peer: PeerId, mid: str, rids: tuple[str, ...]) -> None:
         room = self._rooms.with_peer(peer)

@@ -293,6 +293,25 @@ async def test_a_peer_that_is_lost_ends_alone(here: World) -> None:
     here.rooms.staging.view(ann, 0, 720)
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [(GoneReason.CONSENT_TIMEOUT, 1), (GoneReason.DTLS_FAILED, 1), (GoneReason.CLOSED, 0)],
+)
+async def test_who_lost_their_media_hears_so_but_not_who_closed_it(
+    here: World, reason: GoneReason, told: int
+) -> None:
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    bob = await here.join(session.session_id, "Bob")
+    replaced = connect(here, ann)
+    peer = connect(here, ann)
+    here.rooms.media_event(PeerGone(replaced, room_of(here, session).key, reason))
+    assert notices.MediaLost() not in here.notices.to(ann), "another took its place"
+    here.rooms.media_event(PeerGone(peer, room_of(here, session).key, reason))
+    assert here.notices.to(ann).count(notices.MediaLost()) == told
+    assert notices.MediaLost() not in here.notices.to(bob)
+
+
 async def test_somebody_who_is_not_here_is_not_invited(here: World) -> None:
     session = await here.session()
     other = await here.session()

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from room_server.access.rules import ClosingReason, Removed, Role
 from room_server.events.rules import RoomType, SessionState
 from room_server.room.course import HandBack
+from room_server.room.notices import MediaLost
 from tests.room.told import positions, state_of
 from tests.room.waiting import until
 from tests.room.world import NOON, World, on_air, pass_time, room_of
@@ -25,6 +26,23 @@ async def test_a_failed_media_room_is_opened_again_and_plays_on(here: World) -> 
     here.rooms.media_event(RoomFailed(key, "a panic"))
     await until(lambda: key in here.media.rooms and len(here.media.sources) == 2)
     await until(lambda: here.media.layouts[key][0][0] == here.media.sources[1].audio)
+
+
+async def test_everybody_in_a_failed_media_room_hears_it_once_it_is_open_again(here: World) -> None:
+    from media.engine import RoomFailed
+
+    session = await here.session()
+    ann = await here.join(session.session_id, "Ann")
+    elsewhere = await here.join((await here.session()).session_id, "Bob")
+    key = room_of(here, session).key
+    here.media.close_room(key)
+    here.media.refused_openings = 1
+    here.rooms.media_event(RoomFailed(key, "a panic"))
+    await until(lambda: here.media.refused_openings == 0)
+    assert MediaLost() not in here.notices.to(ann), "there is nothing to offer to yet"
+    await until(lambda: key in here.media.rooms)
+    assert here.notices.to(ann).count(MediaLost()) == 1
+    assert MediaLost() not in here.notices.to(elsewhere)
 
 
 async def test_a_fault_that_closed_no_room_is_logged_and_disturbs_nobody(here: World) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from media.codecs import PUBLISHED
 from media.engine import (
     Connected,
+    EngineRefused,
     IceCredentials,
     Muting,
     NegotiationRefused,
@@ -114,9 +115,13 @@ class FakeMedia:
         self.decodes = frozenset(PUBLISHED)
         self.views: list[tuple[PeerId, int, int]] = []
         self.sources: list[FakeSource] = []
+        self.refused_openings = 0
         self._next = 100
 
     def open_room(self, room: RoomKey) -> None:
+        if self.refused_openings > 0:
+            self.refused_openings -= 1
+            raise EngineRefused("too_many_rooms")
         self.rooms.add(room)
 
     def close_room(self, room: RoomKey) -> None:

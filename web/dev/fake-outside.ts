@@ -26,6 +26,7 @@ export class Outside {
   media: MediaEvents | null = null;
   readonly rested: [string, readonly string[]][] = [];
   readonly decoded: (readonly string[])[] = [];
+  losses = 0;
   private readonly due: { atMs: number; what: () => void }[] = [];
 
   constructor(snapshot: Snapshot, mediaDevices?: MediaDevices) {
@@ -114,6 +115,9 @@ export class Outside {
       send: async () => {},
       rest: async (mid: string, rids: readonly string[]) => {
         rested.push([mid, rids]);
+      },
+      lost: () => {
+        this.losses += 1;
       },
       decoded: async (codecs: readonly string[]) => {
         decoded.push(codecs);

@@ -108,6 +108,7 @@ function fakeMedia(events: MediaEvents) {
     send: async () => {},
     rest: async () => {},
     decoded: async () => {},
+    lost: () => {},
     close: () => {},
   };
 }

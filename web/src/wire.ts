@@ -431,6 +431,13 @@ export interface MediaCodecs {
 	readonly codecs: readonly VideoCodec[];
 }
 
+/**
+ * The server lost the reader's media, and not by the reader's wish: offer anew, wait for no timeout.
+ *
+ * Counts for the peer of the latest answer; one that is being offered meanwhile is not meant.
+ */
+export type MediaLost = Record<string, never>;
+
 /** The session started or ended. */
 export interface SessionStateChanged {
 	readonly state: SessionState;
@@ -551,6 +558,8 @@ export interface Notices {
 	readonly "media.layers": MediaLayers;
 	/** Told to whoever may publish. */
 	readonly "media.codecs": MediaCodecs;
+	/** Told to whose media the server lost. */
+	readonly "media.lost": MediaLost;
 	/** Told to everyone. */
 	readonly "playback.position": PlaybackPosition;
 	/** Told to hosts. */

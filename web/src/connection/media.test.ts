@@ -219,6 +219,29 @@ describe("the camera (ROOM-3)", () => {
   });
 });
 
+describe("media that the server lost", () => {
+  it("have failed, before any timeout", async () => {
+    const media = link();
+    media.lost();
+    expect(states).not.toContain("failed");
+    await media.connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    media.lost();
+    expect(states.at(-1)).toBe("failed");
+  });
+
+  it("are not those that are being offered meanwhile", async () => {
+    const media = link();
+    await media.connect(SLOTS, "receive_only", answer);
+    peers[0]?.become("connected");
+    await media.connect(SLOTS, "receive_only", async () => {
+      media.lost();
+      return "answer";
+    });
+    expect(states).not.toContain("failed");
+  });
+});
+
 describe("a shared screen", () => {
   const screen = { kind: "video", contentHint: "detail" } as MediaStreamTrack;
   const camera = { kind: "video", contentHint: "motion" } as MediaStreamTrack;

@@ -124,6 +124,12 @@ export class MediaLink {
     await this.shape(answered);
   }
 
+  /** The server has nothing of us any more: sooner known than by silence. An offer under way is not meant. */
+  lost(): void {
+    const known = this.coming?.pc.remoteDescription ? this.coming : this.present;
+    if (known !== null) this.failed(known);
+  }
+
   /** One change at a time, each by what is known when its turn comes: none undoes another. */
   private shape(peer: Peer): Promise<void> {
     this.shaping = this.shaping.then(() => shape(peer, codecFor(this.own.video, this.everybodys)));

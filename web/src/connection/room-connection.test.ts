@@ -268,4 +268,11 @@ describe("media", () => {
     outside.room.tell(["media.codecs", { codecs: ["vp8", "vp9"] }]);
     expect(outside.decoded).toEqual([["vp8", "vp9"]]);
   });
+
+  it("hears that the server lost its media", async () => {
+    const outside = room("participant");
+    await outside.enter();
+    outside.room.tell(["media.lost", {}]);
+    expect(outside.losses).toBe(1);
+  });
 });

@@ -31,7 +31,10 @@ export interface Outside {
   readonly mark: PressMark;
   readonly media: (
     events: MediaEvents,
-  ) => Pick<MediaLink, "connect" | "send" | "rest" | "decoded" | "close" | "publishing" | "iceServers">;
+  ) => Pick<
+    MediaLink,
+    "connect" | "send" | "rest" | "decoded" | "lost" | "close" | "publishing" | "iceServers"
+  >;
   readonly mediaDevices: MediaDevices | undefined;
   readonly chosen: () => Chosen;
   readonly nowMs: () => number;
@@ -176,6 +179,7 @@ export class RoomConnection {
     if (notice[0] === "stage.changed") this.offStage();
     if (notice[0] === "media.layers") void this.media.rest(notice[1].mid, notice[1].rids);
     if (notice[0] === "media.codecs") void this.media.decoded(notice[1].codecs);
+    if (notice[0] === "media.lost") this.media.lost();
     this.onNotice(notice, room);
   }
 

@@ -57,6 +57,7 @@ const NOTICE_NAMES: Readonly<Record<NoticeName, true>> = {
   "stage.changed": true,
   "media.layers": true,
   "media.codecs": true,
+  "media.lost": true,
   "playback.position": true,
   "playback.timeline": true,
   "session.state": true,

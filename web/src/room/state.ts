@@ -68,6 +68,7 @@ export function apply(state: RoomState, [name, payload]: AnyNotice, atMs: number
       };
     case "media.layers":
     case "media.codecs":
+    case "media.lost":
     case "seat.moved":
     case "seat.removed":
       return state;
