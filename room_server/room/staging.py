@@ -127,6 +127,7 @@ class Staging:
             return
         who = room.peers.pop(peer)
         if reason in (GoneReason.CONSENT_TIMEOUT, GoneReason.DTLS_FAILED):
+            _log.info("media_lost", connection=who.connection_id, reason=reason)
             self._ports.fanout.tell([who.connection_id], notices.MediaLost())
 
     def _layers_wanted(self, peer: PeerId, mid: str, rids: tuple[str, ...]) -> None:
