@@ -130,9 +130,12 @@ class Database:
             yield Transaction(self._writer, self.wall())
             await self._writer.commit()
         except DBAPIError as error:
-            raise _translated(error) from error
-        finally:
             self._writer.leave()
+            raise _translated(error) from error
+        except BaseException:
+            self._writer.leave()
+            raise
+        finally:
             self._turns.release()
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -145,9 +148,12 @@ class Database:
         try:
             return await self._writer.whole(lambda runs: work(Transaction(runs, self.wall())))
         except DBAPIError as error:
-            raise _translated(error) from error
-        finally:
             self._writer.leave()
+            raise _translated(error) from error
+        except BaseException:
+            self._writer.leave()
+            raise
+        finally:
             self._turns.release()
 
     @asynccontextmanager
