@@ -19,6 +19,8 @@ MessageId = NewType("MessageId", str)
 ItemId = NewType("ItemId", str)
 CtaId = NewType("CtaId", str)
 NodeId = NewType("NodeId", str)
+JobId = NewType("JobId", str)
+MailId = NewType("MailId", str)
 
 _RANDOM_BYTES = 12
 
