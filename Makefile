@@ -149,10 +149,10 @@ $(CACHE)/load: $(wildcard $(LOAD)/src/*.rs $(LOAD)/*/src/*.rs) $(wildcard $(LOAD
 	cargo build --release --locked --quiet --manifest-path $(LOAD)/Cargo.toml
 	touch $@
 
-$(CACHE)/peers:
-	@echo "· coturn, a TURN server for tests"
+$(CACHE)/peers: deploy/need
+	@echo "· coturn and PostgreSQL, peers for tests"
 	mkdir -p $(CACHE)
-	deploy/need coturn
+	deploy/need coturn postgresql
 	touch $@
 
 $(CACHE)/browsers:

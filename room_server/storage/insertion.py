@@ -1,14 +1,24 @@
-"""An INSERT that leaves alone what is there."""
+"""An INSERT that leaves alone what is there, in the words that SQLite and PostgreSQL share."""
 
 from __future__ import annotations
 
-from sqlalchemy import Table
-from sqlalchemy.dialects.sqlite import Insert, insert
+from typing import Any
+
+from sqlalchemy import Insert, Table
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class _InsertNew(Insert):
+    inherit_cache = True
+
+
+@compiles(_InsertNew)
+def _compiled(insert: _InsertNew, compiler: SQLCompiler, **how: Any) -> str:
+    words: str = compiler.visit_insert(insert, **how)  # type: ignore[no-untyped-call]
+    return f"{words} ON CONFLICT DO NOTHING"
 
 
 def insert_new(table: Table) -> Insert:
-    """Return an INSERT that changes nothing when a row of the same key is there.
-
-    SQLite took `ON CONFLICT DO NOTHING` from PostgreSQL, and SQLAlchemy writes both alike.
-    """
-    return insert(table).on_conflict_do_nothing()
+    """Return an INSERT that changes nothing when a row of the same key is there; it gives its own ids."""
+    return _InsertNew(table)
