@@ -17,12 +17,14 @@ from pydantic import Field, HttpUrl, IPvAnyAddress, IPvAnyNetwork, SecretStr, fi
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from room_server.mail.server import sender_of, server_of
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 _PREFIX = "ROOM_"
 # RFC 7065, with an address of IPv6 in brackets.
 _TURN_URL = r"^turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?$"
-_SECRETS = ("key", "turn_secret")
+_SECRETS = ("key", "turn_secret", "smtp_url")
 
 
 class Settings(BaseSettings):
@@ -59,6 +61,12 @@ class Settings(BaseSettings):
     """What the TURN server shares with this one (coturn: `static-auth-secret`)."""
     turn_lasts_s: Annotated[int, Field(ge=60, le=604_800)] = 43_200
     """How long the credentials serve that a join is given."""
+    smtp_url: SecretStr | None = None
+    """Where mail is handed over, as in `smtp://user:password@mail.example.org:587`; see `mail.server`."""
+    mail_from: str | None = None
+    """Who mail is from: `room@example.org` or `The room <room@example.org>`."""
+    smtp_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
+    """How long the mail server may take for an answer; four times that once it has the whole message."""
     people_per_room: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Participants of one session at once; hosts and moderators have places of their own."""
     media_shards: Annotated[int, Field(ge=0, le=256)] = 0
@@ -114,12 +122,28 @@ class Settings(BaseSettings):
             raise ValueError("ROOM_PUBLIC_URL has no path")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _names_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            server_of(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            sender_of(value)
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise PydanticCustomError("tls_pair", "ROOM_TLS_CERTIFICATE and ROOM_TLS_KEY come together")
         if bool(self.turn_urls) != (self.turn_secret is not None):
             raise PydanticCustomError("turn_pair", "ROOM_TURN_URLS and ROOM_TURN_SECRET come together")
+        if (self.smtp_url is None) != (self.mail_from is None):
+            raise PydanticCustomError("mail_pair", "ROOM_SMTP_URL and ROOM_MAIL_FROM come together")
         return self
 
     @property
@@ -144,6 +168,13 @@ class Settings(BaseSettings):
     def origin(self) -> str | None:
         """The public URL without a slash at its end."""
         return None if self.public_url is None else str(self.public_url).rstrip("/")
+
+    @property
+    def mail_domain(self) -> str:
+        """What the names of our messages end with: any domain will do, theirs are random."""
+        if self.mail_from is not None:
+            return sender_of(self.mail_from).domain
+        return (self.public_url.host if self.public_url else None) or "room-server.invalid"
 
 
 def variable(field: str) -> str:

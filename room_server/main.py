@@ -1,7 +1,7 @@
 """The only place that knows everyone: builds the adapters, starts the servers, stops them in order.
 
-    data folder ─► database ─► lease ─► media engine ─► services ─► signalling ─► HTTP ─► rooms ─► READY
-    SIGTERM: DRAINING ─► rooms stop ─► connections close ─► requests end ─► media ends ─► database closes
+    data folder ─► database ─► lease ─► engine ─► services ─► signalling ─► HTTP ─► rooms ─► jobs ─► READY
+    SIGTERM: DRAINING ─► jobs, rooms stop ─► connections close ─► requests end ─► engine, database close
 
 Invariant: whatever was started is stopped, in reverse, also when a later step of the start fails.
 """
@@ -14,13 +14,10 @@ import errno
 import os
 import resource
 import signal
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from ipaddress import ip_address
-from itertools import starmap
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +29,7 @@ from room_server.access.rules import TEAM_PER_ROOM, Closing
 from room_server.access.service import Access, AccessLimits, OnClosing
 from room_server.access.turn import Turn
 from room_server.accounts.service import Workspaces
+from room_server.addresses import reachable_addresses, spoken
 from room_server.clock import Clock, WallClock, wall_now
 from room_server.cluster.folder import hold
 from room_server.cluster.lease import Lease
@@ -42,13 +40,18 @@ from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
 from room_server.http.limits import JoinLimits, JoinRate, TicketRate
-from room_server.http.metrics import HttpMetrics, QualityMetrics
+from room_server.http.metrics import HttpMetrics, JobMetrics, QualityMetrics
 from room_server.http.operations import Operation
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
 from room_server.http.texts import texts
 from room_server.http.tls import server_context
 from room_server.ids import ConnectionId, NodeId
+from room_server.jobs.runner import Runner
+from room_server.jobs.service import Jobs
+from room_server.mail.outbox import JOB_KIND, Outbox
+from room_server.mail.sending import POLICY, Sending
+from room_server.occasion import SERVING, Occasion
 from room_server.room.log import ChatLogs
 from room_server.room.plan import Plans
 from room_server.room.ports import Ports
@@ -73,13 +76,17 @@ _log = structlog.get_logger(__name__)
 class RoomServer:
     """One running server.  Made by `start`, ended by `close`."""
 
-    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, occasion: Occasion, stack: AsyncExitStack) -> None:
         self.settings = settings
+        self.occasion = occasion
         self._stack = stack
         self.lost = asyncio.Event()
         self.database: Database
         self.clock: Clock
         self.lease: Lease
+        self.jobs: Jobs
+        self.runner: Runner
+        self.outbox: Outbox
         self.engine: Engine
         self.workspaces: Workspaces
         self.events: Events
@@ -95,17 +102,21 @@ class RoomServer:
         self.metrics_url = ""
 
     @classmethod
-    async def start(cls, settings: Settings, wall: Callable[[], datetime] = wall_now) -> RoomServer:
+    async def start(
+        cls, settings: Settings, wall: Callable[[], datetime] = wall_now, occasion: Occasion = SERVING
+    ) -> RoomServer:
         """Start everything and return when the server is ready.
 
         `wall` is the database's clock.  Raises `Refused`: `data_folder_in_use`, `data_folder_unusable`,
         `port_in_use`, `storage_too_new`, `server_key_unusable`, `tls_unusable`.
         """
         async with AsyncExitStack() as stack:
-            server = cls(settings, stack)
+            server = cls(settings, occasion, stack)
             await server._open_storage(wall)
+            server._open_jobs()
             await server._open_rooms()
             await server._open_http()
+            await server._run_jobs()
             server._stack = stack.pop_all()
         server.readiness.phase = Phase.READY
         return server
@@ -139,6 +150,28 @@ class RoomServer:
         self.access = Access(self.database, key, self.lease, AccessLimits(settings.people_per_room))
         self.readiness = Readiness(self.lease.current)
         stack.push_async_callback(self.access.close)
+
+    def _open_jobs(self) -> None:
+        settings = self.settings
+        self.jobs = Jobs(self.database)
+        self.runner = Runner(self.database, self.clock, NodeId(settings.node_id))
+        self.outbox = Outbox(self.database, self.jobs, settings.mail_domain)
+        delivery = self.occasion.delivery(settings)
+        if delivery is None:
+            _log.warning("mail_waits", reason="no mail server", settings="ROOM_SMTP_URL, ROOM_MAIL_FROM")
+            return
+        self._stack.push_async_callback(delivery.close)
+        sending = Sending(self.database, delivery)
+        self.runner.handle(JOB_KIND, sending.send, POLICY, sending.given_up)
+
+    async def _run_jobs(self) -> None:
+        """Begin once every feature has said what it handles."""
+        watched = JobMetrics(self.metrics.registry)
+        self.metrics.before_scrape(lambda: watched.read(self.jobs.counts))
+        await self.runner.begin()
+        self._stack.push_async_callback(self.runner.close, self.settings.drain_s)
+        running = asyncio.create_task(self.runner.run(), name="jobs")
+        self._stack.push_async_callback(_ended, running)
 
     async def _open_rooms(self) -> None:
         settings, stack = self.settings, self._stack
@@ -175,8 +208,11 @@ class RoomServer:
         static = StaticFiles()
         pages = Pages(static.entry(ENTRY).styles)
         health = self.readiness.operations()
-        operations = (*self._operations(static, pages), *health)
-        self.app = app = http_app.public(operations, self.metrics, static, pages, self._addresses)
+        occasion = self.occasion
+        besides = occasion.operations(self.database, pages)
+        operations = (*self._operations(static, pages), *besides, *health)
+        around = http_app.Around(self.metrics, static, pages, self._addresses, occasion.links)
+        self.app = app = http_app.public(operations, around)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
         tls = _tls(settings)
@@ -186,8 +222,8 @@ class RoomServer:
             stack, private, settings.metrics_host, settings.metrics_port, None, "ROOM_METRICS_PORT", 0.1
         )
         scheme = "http" if tls is None else "https"
-        self.url = settings.origin or f"{scheme}://{_reachable(settings.host)}:{port}"
-        self.metrics_url = f"http://{_reachable(settings.metrics_host)}:{metrics_port}/metrics"
+        self.url = settings.origin or f"{scheme}://{spoken(settings.host)}:{port}"
+        self.metrics_url = f"http://{spoken(settings.metrics_host)}:{metrics_port}/metrics"
         stack.push_async_callback(self.signalling.close)
         stack.push_async_callback(self.streams.close)
         stack.push_async_callback(self.rooms.close)
@@ -238,7 +274,11 @@ class RoomServer:
         )
 
 
-async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[None]]) -> None:
+async def serve(
+    settings: Settings,
+    on_ready: Callable[[RoomServer], Awaitable[None]],
+    occasion: Occasion = SERVING,
+) -> None:
     """Run until SIGTERM or SIGINT; a server that lost its place is started anew."""
     _open_as_many_files_as_allowed()
     stop = asyncio.Event()
@@ -246,7 +286,7 @@ async def serve(settings: Settings, on_ready: Callable[[RoomServer], Awaitable[N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     while not stop.is_set():
-        server = await RoomServer.start(settings)
+        server = await RoomServer.start(settings, occasion=occasion)
         try:
             _log.info("ready", url=server.url, udp_port=server.udp_port, metrics_url=server.metrics_url)
             await on_ready(server)
@@ -270,29 +310,6 @@ def _open_as_many_files_as_allowed() -> None:
     """A connection is a descriptor: what a shell allows by default does not do for a thousand people."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def reachable_addresses(host: str) -> tuple[str, ...]:
-    """Return the IP addresses by which others may reach this machine when it listens on `host`.
-
-    `::` is every address of both families.
-    """
-    if not ip_address(host).is_unspecified:
-        return (host,)
-    ways = [(socket.AF_INET, "192.0.2.1")]
-    if ":" in host:
-        ways.insert(0, (socket.AF_INET6, "2001:db8::1"))
-    return tuple(filter(None, starmap(_outward, ways))) or ("::1" if ":" in host else "127.0.0.1",)
-
-
-def _outward(family: socket.AddressFamily, there: str) -> str | None:
-    """Return the address from which this machine would speak to `there`."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:  # connecting a UDP socket sends nothing: it only asks for the route
-            probe.connect((there, 9))
-        except OSError:
-            return None
-        return str(probe.getsockname()[0])
 
 
 async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], None]) -> Engine:
@@ -351,17 +368,6 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     return server_context(settings.tls_certificate, settings.tls_key)
-
-
-def _reachable(host: str) -> str:
-    """Return `host` as it stands in an address; one that means "any" is spoken of as this machine."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return f"[{address}]" if address.version == 6 else str(address)
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -32,6 +32,8 @@ _EXPECTED = {
     "node_id": "node_id",
     "turn_urls": "turn_urls",
     "turn_secret": "turn_secret",
+    "smtp_url": "smtp_url",
+    "mail_from": "mail_from",
     "demo_film": "path",
     "log_level": "log_level",
 }

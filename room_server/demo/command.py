@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from room_server.config import Settings
 from room_server.demo.film import Planning
+from room_server.demo.mailbox import SHOWING
 from room_server.demo.telling import Where
 from room_server.demo.workspace import Demo, DemoWorkspace, Wish, place_assets
 from room_server.main import RoomServer, serve
@@ -41,4 +42,4 @@ class DemoCommand:
             data_dir = os.fspath(self.settings.data_dir.resolve())
             self.tell(demo, Where(server.url, server.udp_port, server.metrics_url, data_dir, self.temporary))
 
-        await serve(self.settings, on_ready)
+        await serve(self.settings, on_ready, SHOWING)

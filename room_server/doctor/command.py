@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from room_server.config import Settings
-from room_server.doctor import machine, network, relay
+from room_server.doctor import machine, mail, network, relay
 from room_server.doctor.finding import Finding, Status
 from room_server.http.texts import texts
 
@@ -21,6 +21,7 @@ def examine(settings: Settings) -> list[Finding]:
         network.tcp_port(settings),
         *network.advertised(settings),
         *relay.servers(settings),
+        mail.server(settings),
         machine.clock(),
         machine.disk(settings),
         machine.database(settings),

@@ -11,9 +11,9 @@ import urllib.request
 from ipaddress import ip_address
 from pathlib import Path
 
+from room_server.addresses import reachable_addresses
 from room_server.config import Settings
 from room_server.doctor.finding import Finding, fail, ok, warn
-from room_server.main import reachable_addresses
 
 _ANSWER_WITHIN_S = 2.0
 _EXPIRES_SOON_DAYS = 14

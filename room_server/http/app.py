@@ -6,13 +6,14 @@ Invariant: metrics are on the private listener only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from room_server.http import headers, metrics
 from room_server.http.address import Addresses
 from room_server.http.docs import Docs
-from room_server.http.home import Home
+from room_server.http.home import Home, Link
 from room_server.http.metrics import HttpMetrics
 from room_server.http.middleware import surround
 from room_server.http.operations import Operation
@@ -22,18 +23,24 @@ from room_server.http.static import PREFIX, StaticFiles
 MAX_BODY_BYTES = 65_536
 
 
-def public(
-    operations: Sequence[Operation],
-    counted: HttpMetrics,
-    static: StaticFiles,
-    pages: Pages,
-    addresses: Addresses,
-) -> web.Application:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the public application stands on; `links` are shown on its start page."""
+
+    counted: HttpMetrics
+    static: StaticFiles
+    pages: Pages
+    addresses: Addresses
+    links: Sequence[Link] = ()
+
+
+def public(operations: Sequence[Operation], around: Around) -> web.Application:
     """Return the application that browsers reach; signalling attaches itself to it."""
-    app = _application(counted, addresses)
+    pages = around.pages
+    app = _application(around.counted, around.addresses)
     app[PAGES] = pages
-    _route(app, Docs((*Home(pages).operations, *operations), pages).operations)
-    app.router.add_get(f"{PREFIX}{{path:.+}}", static.serve)
+    _route(app, Docs((*Home(pages, around.links).operations, *operations), pages).operations)
+    app.router.add_get(f"{PREFIX}{{path:.+}}", around.static.serve)
     return app
 
 
@@ -41,7 +48,7 @@ def private(operations: Sequence[Operation], counted: HttpMetrics) -> web.Applic
     """Return the application of the private listener: health and metrics."""
 
     async def scrape(_request: web.Request) -> web.Response:
-        return web.Response(body=counted.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=await counted.scrape(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     app = _application(counted, Addresses((), None))
     _route(app, operations)

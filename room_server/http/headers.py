@@ -24,7 +24,7 @@ _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self' {sockets}; "
     "media-src 'self' blob: mediastream:; worker-src 'self' blob:; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-src {frames}; frame-ancestors 'none'"
 )
 _ALWAYS = {
     "Referrer-Policy": "no-referrer",
@@ -58,6 +58,13 @@ def allow_any_origin(request: web.Request, exposed: str) -> None:
     request[EXPOSED] = exposed
 
 
+def page_policy(request: web.Request, frames: str = "'none'") -> str:
+    """Return what a page of ours may load, and of what it may have frames."""
+    scheme, _, host = request.app[ADDRESSES].origin(request).partition("://")
+    sockets = f"{'wss' if scheme == 'https' else 'ws'}://{host}" if _HOST.match(host) else ""
+    return _PAGE.format(nonce=nonce(request), sockets=sockets, frames=frames)
+
+
 async def add(request: web.Request, response: web.StreamResponse) -> None:
     """Complete `response`, just before it is sent."""
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -72,9 +79,7 @@ async def add(request: web.Request, response: web.StreamResponse) -> None:
     headers["Server"] = "room-server"  # versions help nobody but who looks for holes
     headers.setdefault("Cache-Control", "no-store")
     if response.content_type == "text/html":
-        scheme, _, host = request.app[ADDRESSES].origin(request).partition("://")
-        sockets = f"{'wss' if scheme == 'https' else 'ws'}://{host}" if _HOST.match(host) else ""
-        headers.setdefault("Content-Security-Policy", _PAGE.format(nonce=nonce(request), sockets=sockets))
+        headers.setdefault("Content-Security-Policy", page_policy(request))
     else:
         headers.setdefault("Content-Security-Policy", _CLOSED)
     if is_secure(request):

@@ -5,6 +5,9 @@ Invariant: it names no event, session or person, since who comes here holds no l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from aiohttp import web
 
 from room_server.http import language
@@ -14,11 +17,20 @@ from room_server.http.pages import Pages
 TEMPLATE = "home.html"
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`text` is a key of the catalogue."""
+
+    href: str
+    text: str
+
+
 class Home:
     """The page at `/`."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, links: Sequence[Link] = ()) -> None:
         self._pages = pages
+        self._links = links
         self.operations = (
             Operation(
                 name="home",
@@ -32,4 +44,4 @@ class Home:
         )
 
     async def _page(self, request: web.Request) -> web.Response:
-        return self._pages.render(request, TEMPLATE, language.of(request), {})
+        return self._pages.render(request, TEMPLATE, language.of(request), {"links": self._links})

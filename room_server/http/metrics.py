@@ -5,13 +5,16 @@ Invariant: no label holds a link, a person or an address; every label has few va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from room_server.errors import Refused
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,6 +26,7 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._reads: list[Callable[[], Awaitable[None]]] = []
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "room_http_requests", "HTTP answers", ("method", "route", "status"), registry=self.registry
@@ -49,8 +53,49 @@ class HttpMetrics:
         """Read (name, help, value) at each scrape; a name that ends in `_total` is a counter."""
         self.registry.register(_Watched(read))
 
-    def text(self) -> bytes:
+    def before_scrape(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Await `read` before each scrape, for what takes a question to the database."""
+        self._reads.append(read)
+
+    async def scrape(self) -> bytes:
+        """Return what Prometheus reads."""
+        for read in self._reads:
+            await read()
         return generate_latest(self.registry)
+
+
+class JobCounts(Protocol):
+    """How many jobs wait and were given up, and since when the oldest is due."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def oldest_due_at(self) -> datetime | None: ...
+
+
+class JobMetrics:
+    """What waits to be done, mail included."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=registry)
+
+        self._waiting = gauge("room_jobs_waiting", "Jobs that wait, for later or for another try, too")
+        self._dead = gauge("room_jobs_dead", "Jobs that were given up: room-server jobs list --dead")
+        self._oldest = gauge("room_jobs_oldest_due_seconds", "For how long the oldest of those due is due")
+
+    async def read(self, count: Callable[[], Awaitable[tuple[JobCounts, datetime]]]) -> None:
+        """Take a count; while the database cannot be asked the last one stands."""
+        try:
+            counts, now = await count()
+        except Refused:
+            return
+        self._waiting.set(counts.waiting)
+        self._dead.set(counts.dead)
+        due_at = counts.oldest_due_at
+        self._oldest.set(0.0 if due_at is None else (now - due_at).total_seconds())
 
 
 class Watched(Protocol):

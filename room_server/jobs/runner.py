@@ -199,11 +199,7 @@ class Runner:
                 holder = Claim(self._node_id, word)
                 places = kind.places(now_ns)
                 found = await store.claim(tx, kind.name, holder, tx.now + CLAIM, places, kind.running)
-                for job in found:
-                    if job.attempts > kind.policy.tries:
-                        await self._end_as_dead(kind, job, word, DIED, tx)
-                    else:
-                        taken.append((kind, job))
+                taken += [(kind, job) for job in found]
         for kind, job in taken:
             task = asyncio.create_task(self._do(kind, job, word), name=f"job {kind.name}")
             kind.running[job.job_id] = _Work(word, task)
@@ -234,6 +230,8 @@ class Runner:
 
     async def _outcome(self, kind: _Kind, job: Job, word: str) -> Report:
         """Have the job done and return what to write of it."""
+        if job.attempts > kind.policy.tries:
+            return partial(self._end_as_dead, kind, job, word, DIED)
         try:
             await kind.handler(job)
         except Away as away:

@@ -154,9 +154,18 @@ async def end(tx: Transaction, mail_id: MailId, state: MailState, answer: str) -
     if state is not MailState.SENT:
         await tx.change(
             update(mails)
-            .where(mails.c.id == mail_id, mails.c.cancelled_at.is_not(None))
+            .where(mails.c.id == mail_id, mails.c.state == state.value, mails.c.cancelled_at.is_not(None))
             .values(state=MailState.CANCELLED.value)
         )
+
+
+async def give_up(tx: Transaction, mail_id: MailId) -> None:
+    """Let it be failed, with the answer that it has."""
+    here = mails.c.id == mail_id, mails.c.state.in_((MailState.WAITING.value, MailState.SENDING.value))
+    await tx.change(
+        update(mails).where(*here, mails.c.cancelled_at.is_not(None)).values(state=MailState.CANCELLED.value)
+    )
+    await tx.change(update(mails).where(*here).values(state=MailState.FAILED.value))
 
 
 async def cancel(tx: Transaction, group: str) -> int:

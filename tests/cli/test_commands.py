@@ -22,7 +22,7 @@ from tests.kit.server import ServerUnderTest
 
 CHECKS = [
     *("http_port", "udp_port", "tcp_port", "udp_reach", "turn"),
-    *("clock", "disk", "database", "codecs", "certificate"),
+    *("mail", "clock", "disk", "database", "codecs", "certificate"),
 ]
 
 

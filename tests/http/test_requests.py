@@ -169,10 +169,7 @@ async def test_a_bug_and_a_wrong_method_have_their_page_too(server: ServerUnderT
                 replies={200: Reply("")},
             )
         ],
-        HttpMetrics(),
-        StaticFiles(),
-        Pages(),
-        Addresses((), None),
+        http_app.Around(HttpMetrics(), StaticFiles(), Pages(), Addresses((), None)),
     )
     async with TestClient(TestServer(with_bug)) as client:
         async with client.get("/broken", headers={"Accept": BROWSER}) as failed:

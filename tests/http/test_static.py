@@ -48,7 +48,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[Client]:
-    app = http_app.public((), HttpMetrics(), StaticFiles(folder), Pages(), Addresses((), None))
+    app = http_app.public(
+        (), http_app.Around(HttpMetrics(), StaticFiles(folder), Pages(), Addresses((), None))
+    )
     async with TestClient(TestServer(app), auto_decompress=False) as opened:
         yield opened
 

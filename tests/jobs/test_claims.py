@@ -112,9 +112,10 @@ async def test_a_job_that_ends_its_process_each_time_becomes_dead(
         work.hold()
         await node.runner.look()
         nodes.append((node, work))
+    await nodes[-1][0].rest()
     found = await job(database, job_id)
     assert (found.state, found.error) == (JobState.DEAD, DIED)
-    await until(lambda: [len(work.begun) for _, work in nodes] == [1, 1, 1, 0])
+    assert [len(work.begun) for _, work in nodes] == [1, 1, 1, 0]
     for node, _ in nodes:
         await node.runner.close(0)
 

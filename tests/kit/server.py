@@ -24,6 +24,7 @@ from room_server.config import Settings
 from room_server.events.rules import ChatMode, RoomType, SeatPolicy, Session
 from room_server.events.service import EventPlan, SessionPlan
 from room_server.main import RoomServer
+from room_server.occasion import SERVING, Occasion
 from tests.kit.database import migrated
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -119,7 +120,11 @@ class ServerUnderTest:
 
 @asynccontextmanager
 async def start_server(
-    folder: Path, *, wall: Callable[[], datetime] = wall_now, **overrides: Any
+    folder: Path,
+    *,
+    wall: Callable[[], datetime] = wall_now,
+    occasion: Occasion = SERVING,
+    **overrides: Any,
 ) -> AsyncIterator[ServerUnderTest]:
     """Run a server on `folder`; `overrides` are fields of `Settings`, `wall` the database's clock."""
     settings: dict[str, Any] = {
@@ -132,7 +137,7 @@ async def start_server(
     }
     chosen = Settings(**settings | overrides)
     await _furnish(chosen)
-    running = await RoomServer.start(chosen, wall)
+    running = await RoomServer.start(chosen, wall, occasion)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             yield ServerUnderTest(running, http)

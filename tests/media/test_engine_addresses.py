@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from media.engine import EngineConfig, PeerConnected
-from room_server.main import reachable_addresses
+from room_server.addresses import reachable_addresses
 from tests.media.engine_film import film, play
 from tests.media.engine_peers import ROOM, peers, running_engine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tests.kit.patience import PATIENCE_S
 
@@ -15,3 +15,12 @@ async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> 
     while not condition():
         assert loop.time() < end, "the condition never held"
         await asyncio.sleep(0.005)
+
+
+async def until_found(condition: Callable[[], Awaitable[bool]], within_s: float = PATIENCE_S) -> None:
+    """Like `until`, for what has to be asked for."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within_s
+    while not await condition():
+        assert loop.time() < end, "the condition never held"
+        await asyncio.sleep(0.02)
