@@ -1,4 +1,4 @@
-"""The command `room-server`: serve, demo, probe, doctor, session.
+"""The command `room-server`: serve, demo, probe, doctor, session, jobs.
 
 Exit codes: 0 done; 1 refused, or `doctor` found a fault; 2 wrong usage or settings; `probe` has its own.
 """
@@ -34,6 +34,13 @@ session_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(session_app)
+
+jobs_app = typer.Typer(
+    name="jobs",
+    help="Look at what the server has still to do, mail included, and retry what was given up.",
+    no_args_is_help=True,
+)
+app.add_typer(jobs_app)
 
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _DEMO_OPTIONS = {"ROOM_PORT": "--port", "ROOM_UDP_PORT": "--udp-port", "ROOM_DATA_DIR": "--data-dir"}
@@ -152,7 +159,7 @@ def probe(
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Check ports, UDP reach, clock, disk, database, codecs and certificates, and say what to do."""
+    """Check ports, UDP reach, mail, clock, disk, database, codecs and certificates, and say what to do."""
     from room_server.doctor import command
     from room_server.doctor.finding import Status
 
@@ -178,6 +185,27 @@ def cancel_session(session_id: Annotated[str, typer.Argument(help="As `session l
     from room_server.console import sessions
 
     _run(sessions.cancel(_settings().database_path, session_id, _language(), print))
+
+
+@jobs_app.command("list")
+def list_jobs(
+    dead: Annotated[bool, typer.Option("--dead", help="Only what was given up.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print every job that waits, is in work or was given up: its id, state, kind, due time, tries, error."""
+    from room_server.console import jobs
+
+    which = jobs.Which.DEAD if dead else jobs.Which.OPEN
+    form = jobs.Form.JSON if as_json else jobs.Form.TEXT
+    _run(jobs.list_jobs(_settings().database_path, which, form, _language(), print))
+
+
+@jobs_app.command("retry")
+def retry_job(job_id: Annotated[str, typer.Argument(help="As `jobs list --dead` prints it.")]) -> None:
+    """Begin a job anew that was given up; a running server takes it up within a second."""
+    from room_server.console import jobs
+
+    _run(jobs.retry(_settings().database_path, job_id, _language(), print))
 
 
 def _settings(**overrides: Any) -> Any:
