@@ -155,6 +155,7 @@ class RoomServer:
         settings = self.settings
         self.jobs = Jobs(self.database)
         self.runner = Runner(self.database, self.clock, NodeId(settings.node_id))
+        self.jobs.on_hint = self.runner.hint
         self.outbox = Outbox(self.database, self.jobs, settings.mail_domain)
         delivery = self.occasion.delivery(settings)
         if delivery is None:

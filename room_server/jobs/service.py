@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,12 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.on_hint: Callable[[], None] | None = None
+
+    def hint(self) -> None:
+        """Have the runner here look at once: after the commit of what cannot wait for a second."""
+        if self.on_hint is not None:
+            self.on_hint()
 
     async def add(
         self,

@@ -29,6 +29,7 @@ IDLE_S = 10.0
 TEXT_TIMEOUT_FACTOR = 4
 """Servers look into a message before they answer (RFC 5321, section 4.5.3.2.6 allows them ten minutes)."""
 LONGEST_ANSWER = 300
+_CLOSING = 421
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -50,13 +51,13 @@ class SmtpDelivery:
         client = await self._ready(mail)
         try:
             if not await may_begin():
-                await self._put_back(client)
+                await self._take_back(client)
                 return None
             answer = await self._text(client, text)
         except BaseException:
             client.close()
             raise
-        await self._put_back(client)
+        self._keep(client)
         return answer
 
     async def close(self) -> None:
@@ -79,8 +80,8 @@ class SmtpDelivery:
             try:
                 await self._envelope(client, mail)
                 return client
-            except (NotNow, SMTPServerDisconnected, OSError):
-                client.close()  # it may only have waited for too long
+            except (SMTPServerDisconnected, OSError):
+                client.close()  # it only waited for too long
             except BaseException:
                 client.close()
                 raise
@@ -144,13 +145,17 @@ class SmtpDelivery:
             raise
         return client
 
-    async def _put_back(self, client: SMTP) -> None:
-        """Let the connection wait for the next mail; an envelope that was begun is taken back."""
+    async def _take_back(self, client: SMTP) -> None:
+        """Tell the server that nothing follows the names."""
         try:
             _accepted(await client.execute_command(b"RSET"))
         except (NotNow, Never, SMTPException, OSError):
             client.close()
             return
+        self._keep(client)
+
+    def _keep(self, client: SMTP) -> None:
+        """Let the connection wait for the next mail."""
         timer = asyncio.get_running_loop().call_later(IDLE_S, self._drop, client)
         self._idle.append((client, timer))
 
@@ -175,6 +180,8 @@ async def _goodbye(client: SMTP) -> None:
 
 
 def _accepted(response: SMTPResponse) -> None:
+    if response.code == _CLOSING:
+        raise SMTPServerDisconnected(_said(response.code, response.message))
     if not 200 <= response.code < 300:
         raise _refusal(response.code, response.message)
 

@@ -31,7 +31,7 @@ mails = Table(
     Column("html", Text),
     Column("headers", JSON, nullable=False),
     Column("attachments", JSON, nullable=False),
-    Column("message_id", String(200), nullable=False, unique=True),
+    Column("message_id", String(320), nullable=False, unique=True),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("answer", String(300)),

@@ -40,7 +40,7 @@ async def left(server: ServerUnderTest, **how: object) -> MailId:
     }
     async with running.database.transaction() as tx:
         mail_id = await running.outbox.add(tx, Message(**said | how))  # type: ignore[arg-type]
-    running.runner.hint()
+    running.outbox.hint()
     while kept[-1] is not MailState.SENT:
         mail = await running.outbox.mail(mail_id)
         assert mail is not None

@@ -24,6 +24,8 @@ from tests.jobs.work import KIND, Node, Work, add, job
 from tests.kit.clock import FakeClock
 from tests.kit.postgres import PostgresDatabase, postgres
 
+pytestmark = pytest.mark.slow  # and not of `make test-fast`, which needs nothing but what `make build` leaves
+
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:

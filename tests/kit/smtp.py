@@ -48,7 +48,10 @@ async def _at_once() -> None:
 
 @dataclass
 class SmtpServer:
-    """`answers` are given to RCPT by address, `to_text` to a message, after `before_answer`."""
+    """`answers` are given to RCPT by address, those of `once` to the next, `to_text` to a message.
+
+    The last after `before_answer`.  `asked` are the addresses of each RCPT.
+    """
 
     port: int = 0
     received: list[Received] = field(default_factory=list)
@@ -58,6 +61,8 @@ class SmtpServer:
     before_answer: Callable[[], Awaitable[object]] = _at_once
     logins: dict[str, str] = field(default_factory=dict)
     drops_after_text: bool = False
+    asked: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -74,6 +79,9 @@ class SmtpServer:
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        self.asked.append(address)
+        if self.once:
+            return self.once.pop()
         if answer := self.answers.get(address):
             return answer
         envelope.rcpt_tos.append(address)

@@ -239,6 +239,35 @@ async def test_who_is_refused_for_now_gets_the_same_mail_later(database: Databas
         assert server.received[0].message["Date"].datetime == mail.due_at
 
 
+async def test_a_refusal_for_now_is_heard_once_and_not_on_every_connection_that_waits(
+    database: Database, clock: FakeClock
+) -> None:
+    async with smtp_server() as server, post(database, clock, delivery(server.url)) as ours:
+        await ours.add(*(to(f"p{number}@example.org") for number in range(8)))
+        await ours.look()
+        assert server.connections > 1
+        server.asked.clear()
+        server.answers["grey@example.org"] = "450 4.2.0 greylisted"
+        await ours.add(to("grey@example.org"))
+        await ours.look()
+        assert server.asked == ["grey@example.org"]
+
+
+async def test_a_server_that_closes_with_a_word_is_asked_again_on_a_fresh_connection(
+    database: Database, clock: FakeClock
+) -> None:
+    async with smtp_server() as server, post(database, clock, delivery(server.url)) as ours:
+        await ours.add(to("ann@example.org"))
+        await ours.look()
+        refused = ["421 4.7.0 enough for this connection"]
+        server.once = refused
+        [mail_id] = await ours.add(to("bob@example.org"))
+        await ours.look()
+        assert refused == []
+        assert (await ours.mail(mail_id)).state is MailState.SENT
+        assert server.connections == 2
+
+
 async def test_a_text_may_be_refused_for_good_or_for_now(database: Database, clock: FakeClock) -> None:
     async with smtp_server() as server, post(database, clock, delivery(server.url)) as ours:
         server.to_text = lambda message: {"Spam": "554 5.7.1 no", "Full": "452 4.3.1 full"}.get(

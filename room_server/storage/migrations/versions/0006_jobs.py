@@ -54,7 +54,7 @@ def _create_mail() -> None:
         sa.Column("html", sa.Text),
         sa.Column("headers", sa.JSON, nullable=False),
         sa.Column("attachments", sa.JSON, nullable=False),
-        sa.Column("message_id", sa.String(200), nullable=False, unique=True),
+        sa.Column("message_id", sa.String(320), nullable=False, unique=True),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("answer", sa.String(300)),
