@@ -110,7 +110,8 @@ class Runner:
         """Have `handler` called for each job of `kind`; `on_dead` writes beside a job's end as dead.
 
         A handler that returns has done the job.  `Retry`, or any error, means another try after a pause that
-        grows; `Away` lets the whole kind rest and spends no try; `Dead` ends it.
+        grows; `Away` lets the whole kind rest and spends no try; `Dead` ends it.  `on_dead` awaits nothing
+        but its transaction.
         """
         assert kind not in self._kinds, "one handler a kind"
         self._kinds[kind] = _Kind(kind, handler, policy or Policy(), on_dead)
@@ -278,8 +279,7 @@ class Runner:
         """Write how it ended; what the database refuses now it takes later."""
         while True:
             try:
-                async with self._database.transaction() as tx:
-                    ours = await report(tx)
+                ours = await self._database.transact(report)
             except Refused as refused:
                 _log.warning("job_end_waits", job=job.job_id, code=refused.code)
                 await asyncio.sleep(AFTER_TROUBLE_S)

@@ -42,8 +42,7 @@ class Sending:
             return
 
         async def may_begin() -> bool:
-            async with self._database.transaction() as tx:
-                return await store.begin(tx, mail_id)
+            return await self._database.transact(lambda tx: store.begin(tx, mail_id))
 
         try:
             answer = await self._delivery.hand_over(mail, may_begin)
@@ -67,8 +66,7 @@ class Sending:
         """Write how it ended; an answer that the database refuses now it takes later, not a second mail."""
         while True:
             try:
-                async with self._database.transaction() as tx:
-                    return await store.end(tx, mail_id, state, answer)
+                return await self._database.transact(lambda tx: store.end(tx, mail_id, state, answer))
             except Refused as refused:
                 _log.warning("mail_end_waits", mail=mail_id, code=refused.code)
                 await asyncio.sleep(AFTER_TROUBLE_S)

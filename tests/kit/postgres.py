@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from room_server.storage import Reading, Transaction
-from room_server.storage.lane import Lane
+from room_server.storage.lane import Lane, T
 from tests.kit.patience import PATIENCE_S
 
 ADDRESS = "127.0.0.1"
@@ -42,6 +42,10 @@ class PostgresDatabase:
             await lane.commit()
         finally:
             await lane.close()
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with self.transaction() as tx:
+            return await work(tx)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
