@@ -19,6 +19,7 @@ HEADERS = ("Reply-To", "List-Unsubscribe", "List-Unsubscribe-Post")
 """What a message may set besides what every one has.  RFC 2369, RFC 8058."""
 LONGEST_NAME = 200
 LONGEST_SUBJECT = 500
+LONGEST_HEADER = 900
 MOST_ATTACHED_BYTES = 1 << 20
 
 _INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
@@ -82,8 +83,8 @@ class Message:
     """One mail to one person.
 
     `kind` says what it is ("sign_in", "reminder"), for lists and counts.  `text` is always there; `html`
-    shows the same.  `workspace_id` is None for what concerns no workspace.  Raises `Refused`: `mail_refused`
-    (422) with `field`.
+    shows the same; both lose their control characters.  `workspace_id` is None for what concerns no
+    workspace.  Raises `Refused`: `mail_refused` (422) with `field`.
     """
 
     to: Address
@@ -100,9 +101,11 @@ class Message:
         object.__setattr__(self, "subject", cleaned(self.subject)[:LONGEST_SUBJECT])
         if not self.subject:
             raise Refused("mail_refused", 422, {"field": "subject"})
-        for name, value in self.headers.items():
-            if name not in HEADERS or value != cleaned(value):
-                raise Refused("mail_refused", 422, {"field": "headers"})
+        object.__setattr__(self, "text", _body(self.text))
+        if self.html is not None:
+            object.__setattr__(self, "html", _body(self.html))
+        if not all(_may_stand(name, value) for name, value in self.headers.items()):
+            raise Refused("mail_refused", 422, {"field": "headers"})
         if sum(len(one.content) for one in self.attachments) > MOST_ATTACHED_BYTES:
             raise Refused("mail_refused", 422, {"field": "attachments"})
 
@@ -111,6 +114,23 @@ def cleaned(text: str) -> str:
     """Return `text` on one line: whatever is no text is a space, and spaces are single."""
     visible = (" " if _is_no_text(character) else character for character in text)
     return " ".join("".join(visible).split())
+
+
+def _body(text: str) -> str:
+    """Return `text` with lines that end alike, and without what no mail program shows."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        character
+        for character in lines
+        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
+    )
+
+
+def _may_stand(name: str, value: str) -> bool:
+    """Whether a message may have this header: of the list, on one line, and what programs read in ASCII."""
+    if name not in HEADERS or value != cleaned(value) or len(value) > LONGEST_HEADER:
+        return False
+    return value.isascii() or not name.startswith("List-")
 
 
 def _is_no_text(character: str) -> bool:

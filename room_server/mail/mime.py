@@ -6,10 +6,11 @@ Invariant: the same mail is the same Message-ID, date and words at each try.
 from __future__ import annotations
 
 import re
-from email import policy
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 from room_server.mail.message import Address, Attachment
 from room_server.mail.store import Mail
@@ -20,13 +21,28 @@ def encoded(mail: Mail, sender: Address) -> bytes:
 
     It is ASCII throughout, unless the address needs a server with SMTPUTF8 (RFC 6532).
     """
-    way = policy.SMTPUTF8 if mail.message.to.needs_utf8 or sender.needs_utf8 else policy.SMTP
-    return _composed(mail, sender, way).as_bytes()
+    utf8 = mail.message.to.needs_utf8 or sender.needs_utf8
+    return _composed(mail, sender, _Way(utf8=utf8, cte_type="7bit", linesep="\r\n")).as_bytes()
 
 
-def _composed(mail: Mail, sender: Address, way: policy.EmailPolicy[EmailMessage]) -> EmailMessage:
+if TYPE_CHECKING:
+    _Library = EmailPolicy[EmailMessage]
+else:
+    _Library = EmailPolicy  # generic to type checkers alone
+
+
+class _Way(_Library):
+    """The library's, but for headers that programs read: it would break a long address into encoded words."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name.startswith("List-"):
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+def _composed(mail: Mail, sender: Address, way: _Way) -> EmailMessage:
     message = mail.message
-    made = EmailMessage(policy=way.clone(cte_type="7bit"))
+    made = EmailMessage(policy=way)
     made["From"] = _mailbox(sender)
     made["To"] = _mailbox(message.to)
     made["Subject"] = message.subject
