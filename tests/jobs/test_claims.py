@@ -58,6 +58,23 @@ async def test_the_job_of_a_node_that_died_is_taken_over_when_its_claim_lapses(
     )
 
 
+async def test_what_a_former_holder_reports_while_another_works_changes_nothing(
+    jobs: Jobs, database: Database, clock: FakeClock, node: Node, work: Work
+) -> None:
+    job_id = await add(jobs, database)
+    await held(node, work)
+    clock.advance(CLAIM_S)
+    second, theirs = Node(database, clock, "two"), Work()
+    second.runner.handle(KIND, theirs)
+    await held(second, theirs)
+    work.let_go()
+    await node.rest()
+    assert (await job(database, job_id)).state is JobState.CLAIMED
+    theirs.let_go()
+    await second.rest()
+    assert (await job(database, job_id)).state is JobState.DONE
+
+
 async def test_a_claim_is_prolonged_as_long_as_its_node_works_on_it(
     jobs: Jobs, database: Database, clock: FakeClock, node: Node, work: Work
 ) -> None:
@@ -133,17 +150,20 @@ async def test_a_stop_waits_for_what_ends_and_gives_back_the_rest_without_spendi
 async def test_a_clock_that_steps_forward_begins_nothing_twice(
     jobs: Jobs, database: Database, clock: FakeClock, node: Node, work: Work
 ) -> None:
-    job_id = await add(jobs, database)
+    first = await add(jobs, database)
     await held(node, work)
+    await node.runner.look()
     clock.step(7_200)
+    second = await add(jobs, database)
     await node.runner.look()
     await node.runner.look()
-    assert len(work.begun) == 1
+    await until(lambda: work.inside == 2)
+    assert [one.job_id for one in work.begun] == [first, second]
     work.let_go()
     await node.rest()
     await node.look()
-    assert len(work.done) == 1
-    assert (await job(database, job_id)).state is JobState.DONE
+    assert len(work.done) == 2
+    assert (await job(database, first)).state is JobState.DONE
 
 
 async def test_a_clock_that_steps_back_delays_what_waits_and_repeats_nothing(
