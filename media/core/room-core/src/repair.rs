@@ -34,6 +34,12 @@ pub(crate) struct Stream<'a> {
 pub(crate) struct Repair {
     next_sequence: u64,
     descriptor_id: Option<u8>,
+    /// Made with the first packet: most slots never carry one.
+    work: Option<Box<Work>>,
+}
+
+#[derive(Debug)]
+struct Work {
     budget: Bucket,
     /// What was sent again lately, so that one request is answered once a round trip.
     recent: VecDeque<(u64, Time)>,
@@ -43,61 +49,54 @@ pub(crate) struct Repair {
 }
 
 impl Repair {
-    pub(crate) fn new(now: Time, first: u64, descriptor_id: Option<u8>) -> Repair {
-        Repair {
-            next_sequence: first,
-            descriptor_id,
-            budget: Bucket::new(RETRANSMIT_BYTES_PER_SECOND, RETRANSMIT_BURST_BYTES, now),
-            recent: VecDeque::new(),
-            pending: VecDeque::new(),
-            pending_at: now,
-        }
+    pub(crate) fn new(first: u64, descriptor_id: Option<u8>) -> Repair {
+        Repair { next_sequence: first, descriptor_id, work: None }
+    }
+
+    fn work(&mut self, now: Time) -> &mut Work {
+        self.work.get_or_insert_with(|| Box::new(Work::new(now)))
     }
 
     /// Every byte sent earns a share of a byte to be sent again.
-    pub(crate) fn earned(&mut self, bytes: usize) {
-        self.budget.earn(bytes as f64 * RETRANSMIT_SHARE);
+    pub(crate) fn earned(&mut self, now: Time, bytes: usize) {
+        self.work(now).budget.earn(bytes as f64 * RETRANSMIT_SHARE);
     }
 
-    /// The viewer asks for packets.
+    /// The viewer asks for packets; of a slot that carried none there are none.
     pub(crate) fn ask(&mut self, lost: &[u16]) {
+        let Some(work) = &mut self.work else { return };
         for sequence in lost {
-            if self.pending.len() < PENDING_NACKS && !self.pending.contains(sequence) {
-                self.pending.push_back(*sequence);
+            if work.pending.len() < PENDING_NACKS && !work.pending.contains(sequence) {
+                work.pending.push_back(*sequence);
             }
         }
     }
 
     /// Nothing that was asked for is sent any more.
     pub(crate) fn forget(&mut self) {
-        self.pending.clear();
+        if let Some(work) = &mut self.work {
+            work.pending.clear();
+        }
     }
 
     /// The next that may leave now.
     pub(crate) fn next_pending(&mut self, link: &Link<'_>) -> Option<u16> {
+        let work = self.work.as_mut()?;
         if link.pace.may(link.now) {
-            return self.pending.pop_front();
+            return work.pending.pop_front();
         }
-        self.pending_at = link.now.plus(SPACING);
+        work.pending_at = link.now.plus(SPACING);
         None
     }
 
     #[must_use]
     pub(crate) fn wake(&self) -> Time {
-        if self.pending.is_empty() { Time::FAR } else { self.pending_at }
-    }
-
-    fn is_recent(&self, now: Time, sequence: u64, round_trip: Duration) -> bool {
-        let wait = round_trip.max(LEAST_WAIT);
-        self.recent.iter().any(|(again, at)| *again == sequence && now.since(*at) < wait)
+        self.work.as_ref().filter(|work| !work.pending.is_empty()).map_or(Time::FAR, |work| work.pending_at)
     }
 
     /// A packet left, late or once more: what was asked before it could arrive is answered.
     pub(crate) fn left(&mut self, now: Time, sequence: u64) {
-        self.recent.push_back((sequence, now));
-        if self.recent.len() > REMEMBERED {
-            self.recent.pop_front();
-        }
+        self.work(now).left(now, sequence);
     }
 
     /// Answers a request for a packet.
@@ -112,13 +111,14 @@ impl Repair {
     ) {
         let sequence = number.sequence;
         let cost = packet.payload.len() as f64;
+        let work = self.work(link.now);
         if let Some(bps) = link.congestion.known_bps() {
-            self.budget.cap((bps / 8.0 * RETRANSMIT_BURST.as_secs_f64()).max(LEAST_BYTES));
+            work.budget.cap((bps / 8.0 * RETRANSMIT_BURST.as_secs_f64()).max(LEAST_BYTES));
         }
-        if self.is_recent(link.now, sequence, round_trip) || !self.budget.take(cost, link.now) {
+        if work.is_recent(link.now, sequence, round_trip) || !work.budget.take(cost, link.now) {
             return;
         }
-        self.left(link.now, sequence);
+        work.left(link.now, sequence);
         self.send(stream, number, packet, mapping, link);
         link.counters.retransmitted += 1;
     }
@@ -175,5 +175,28 @@ impl Repair {
         }
         link.counters.bytes_out += length as u64;
         length
+    }
+}
+
+impl Work {
+    fn new(now: Time) -> Work {
+        Work {
+            budget: Bucket::new(RETRANSMIT_BYTES_PER_SECOND, RETRANSMIT_BURST_BYTES, now),
+            recent: VecDeque::new(),
+            pending: VecDeque::new(),
+            pending_at: now,
+        }
+    }
+
+    fn is_recent(&self, now: Time, sequence: u64, round_trip: Duration) -> bool {
+        let wait = round_trip.max(LEAST_WAIT);
+        self.recent.iter().any(|(again, at)| *again == sequence && now.since(*at) < wait)
+    }
+
+    fn left(&mut self, now: Time, sequence: u64) {
+        self.recent.push_back((sequence, now));
+        if self.recent.len() > REMEMBERED {
+            self.recent.pop_front();
+        }
     }
 }

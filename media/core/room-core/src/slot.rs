@@ -116,7 +116,7 @@ impl Slot {
             report_at: now,
             asked: None,
             restarts: Restarts::default(),
-            repair: Repair::new(now, first, descriptor_id),
+            repair: Repair::new(first, descriptor_id),
             counts: SlotCounts::default(),
             freezes: Freezes::default(),
             params,
@@ -325,7 +325,7 @@ impl Slot {
         self.counts.bytes += length as u64;
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload as u32);
-        self.repair.earned(length);
+        self.repair.earned(link.now, length);
         link.counters.packets_out += 1;
         link.counters.bytes_out += length as u64;
     }
