@@ -21,6 +21,11 @@ CtaId = NewType("CtaId", str)
 NodeId = NewType("NodeId", str)
 JobId = NewType("JobId", str)
 MailId = NewType("MailId", str)
+AccountId = NewType("AccountId", str)
+SignInId = NewType("SignInId", str)
+InvitationId = NewType("InvitationId", str)
+MailedLinkId = NewType("MailedLinkId", str)
+AccessRequestId = NewType("AccessRequestId", str)
 
 _RANDOM_BYTES = 12
 

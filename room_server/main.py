@@ -28,6 +28,9 @@ from room_server.access.routes import ENTRY, AccessRoutes, Surroundings
 from room_server.access.rules import TEAM_PER_ROOM, Closing
 from room_server.access.service import Access, AccessLimits, OnClosing
 from room_server.access.turn import Turn
+from room_server.accounts import routes as account_routes
+from room_server.accounts.composition import Accounts, accounts
+from room_server.accounts.rules import HostAccess
 from room_server.accounts.service import Workspaces
 from room_server.addresses import reachable_addresses, spoken
 from room_server.clock import Clock, WallClock, wall_now
@@ -39,7 +42,7 @@ from room_server.events.service import Events
 from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
-from room_server.http.limits import JoinLimits, JoinRate, TicketRate
+from room_server.http.limits import JoinLimits, JoinRate, SignInLimits, SignInRate, TicketRate
 from room_server.http.metrics import HttpMetrics, JobMetrics, QualityMetrics
 from room_server.http.operations import Operation
 from room_server.http.pages import Pages
@@ -89,6 +92,7 @@ class RoomServer:
         self.outbox: Outbox
         self.engine: Engine
         self.workspaces: Workspaces
+        self.accounts: Accounts
         self.events: Events
         self.plans: Plans
         self.access: Access
@@ -145,6 +149,9 @@ class RoomServer:
         self.lease = await Lease.begin(self.database, self.clock, NodeId(settings.node_id))
         self.lease.on_lost = self._give_up
         self.workspaces = Workspaces(self.database)
+        policy = HostAccess(settings.host_access)
+        self.accounts = accounts(self.database, self.outbox, policy, lambda: self.url)
+        stack.callback(self.accounts.close)
         self.events = Events(self.database)
         self.plans = Plans(self.database)
         self.access = Access(self.database, key, self.lease, AccessLimits(settings.people_per_room))
@@ -212,7 +219,8 @@ class RoomServer:
         occasion = self.occasion
         besides = occasion.operations(self.database, pages)
         operations = (*self._operations(static, pages), *besides, *health)
-        around = http_app.Around(self.metrics, static, pages, self._addresses, occasion.links)
+        guard = account_routes.guard(self.accounts)
+        around = http_app.Around(self.metrics, static, pages, self._addresses, occasion.links, guard)
         self.app = app = http_app.public(operations, around)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
@@ -242,6 +250,8 @@ class RoomServer:
         yield from log.operations()
         beside = whip_routes.Surroundings(rate, turn, addresses, readiness, metrics)
         yield from whip_routes.StreamRoutes(self.streams, beside).operations()
+        entering = SignInRate(SignInLimits(settings.sign_ins_per_minute, settings.sign_in_tries), addresses)
+        yield from account_routes.operations(self.accounts, entering)
 
     # ---- running
 

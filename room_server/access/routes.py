@@ -24,6 +24,7 @@ from room_server.http.address import Addresses
 from room_server.http.health import Readiness
 from room_server.http.limits import JoinRate
 from room_server.http.metrics import HttpMetrics
+from room_server.http.needs import Needs
 from room_server.http.operations import HTML, Operation, Reply, read_body
 from room_server.http.pages import Pages
 from room_server.http.static import Entry
@@ -111,6 +112,7 @@ class AccessRoutes:
                 name="access_page",
                 method="GET",
                 path="/a/{token}",
+                needs=Needs.LINK,
                 summary="The access page of a link",
                 description="Changes nothing, however often it is opened.",
                 handler=self.page,
@@ -125,6 +127,7 @@ class AccessRoutes:
                 name="join",
                 method="POST",
                 path="/api/join",
+                needs=Needs.LINK,
                 summary="Take the seat of a link",
                 description="Repeat it with the same device_key at each reconnection.",
                 handler=self.join,

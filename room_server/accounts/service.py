@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from room_server import ids
-from room_server.accounts import store
+from room_server.accounts.store import workspaces as store
+from room_server.errors import Refused
 from room_server.ids import WorkspaceId
-from room_server.storage import Database, Transaction
+from room_server.storage import Database, Reading, Transaction
 
 
 class Workspaces:
@@ -27,3 +28,9 @@ class Workspaces:
     async def named(self, name: str) -> WorkspaceId | None:
         async with self._database.reading() as reading:
             return await store.named(reading, name)
+
+
+async def check_host_access(reading: Reading, workspace_id: WorkspaceId) -> None:
+    """Raise `Refused("host_access_needed")` unless the workspace was granted host access (GOV-5)."""
+    if await store.hosts_since(reading, workspace_id) is None:
+        raise Refused("host_access_needed", 403)

@@ -34,6 +34,7 @@ _EXPECTED = {
     "turn_secret": "turn_secret",
     "smtp_url": "smtp_url",
     "mail_from": "mail_from",
+    "host_access": "host_access",
     "demo_film": "path",
     "log_level": "log_level",
 }

@@ -14,6 +14,7 @@ from aiohttp import web
 from room_server.demo.workspace import ZONE
 from room_server.errors import Refused
 from room_server.http import headers, language
+from room_server.http.needs import Needs
 from room_server.http.operations import HTML, Operation, Reply
 from room_server.http.pages import Pages
 from room_server.http.texts import texts
@@ -58,6 +59,7 @@ class MailboxRoutes:
                 name="demo_mailbox",
                 method="GET",
                 path=MAILBOX,
+                needs=Needs.NOTHING,
                 summary="The demonstration's mailbox: messages that were not sent",
                 handler=self.list,
                 replies={200: Reply("A page", HTML)},
@@ -67,6 +69,7 @@ class MailboxRoutes:
                 name="demo_mail",
                 method="GET",
                 path=f"{MAILBOX}/{{mail_id}}",
+                needs=Needs.NOTHING,
                 summary="One message of the demonstration's mailbox",
                 handler=self.read,
                 parameters=mail_id,
@@ -77,6 +80,7 @@ class MailboxRoutes:
                 name="demo_mail_html",
                 method="GET",
                 path=f"{MAILBOX}/{{mail_id}}/html",
+                needs=Needs.NOTHING,
                 summary="The HTML of a message, sandboxed",
                 handler=self.html,
                 parameters=mail_id,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from room_server import ids
+from room_server.accounts.service import check_host_access
 from room_server.errors import Refused
 from room_server.events import store
 from room_server.events.rules import (
@@ -57,11 +58,13 @@ class Events:
         self._database = database
 
     async def create_event(self, workspace_id: WorkspaceId, plan: EventPlan) -> EventId:
+        """Return the new event; raises `Refused("host_access_needed")` (GOV-5)."""
         async with self._database.transaction() as tx:
             return await self.create_event_in(tx, workspace_id, plan)
 
     async def create_event_in(self, tx: Transaction, workspace_id: WorkspaceId, plan: EventPlan) -> EventId:
         """Like `create_event`, within the caller's transaction."""
+        await check_host_access(tx, workspace_id)
         event = Event(
             event_id=EventId(ids.new()),
             workspace_id=workspace_id,

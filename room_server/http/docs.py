@@ -10,6 +10,7 @@ from aiohttp import web
 
 from room_server import __version__
 from room_server.http import language
+from room_server.http.needs import Needs
 from room_server.http.openapi import document
 from room_server.http.operations import HTML, Operation, Reply
 from room_server.http.pages import Pages
@@ -25,6 +26,7 @@ class Docs:
                 name="openapi",
                 method="GET",
                 path="/api/openapi.json",
+                needs=Needs.NOTHING,
                 summary="This document",
                 handler=self._openapi,
                 replies={200: Reply("OpenAPI 3.1")},
@@ -33,6 +35,7 @@ class Docs:
                 name="docs",
                 method="GET",
                 path="/api/docs",
+                needs=Needs.NOTHING,
                 summary="This document as a page",
                 handler=self._docs,
                 replies={200: Reply("A page", HTML)},

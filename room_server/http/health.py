@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from room_server.errors import Refused
+from room_server.http.needs import Needs
 from room_server.http.operations import Operation, Reply
 
 
@@ -45,6 +46,7 @@ class Readiness:
                 name="healthz",
                 method="GET",
                 path="/healthz",
+                needs=Needs.NOTHING,
                 summary="Whether the process is alive",
                 handler=self._healthz,
                 replies={200: Reply("Alive", model=Health)},
@@ -53,6 +55,7 @@ class Readiness:
                 name="readyz",
                 method="GET",
                 path="/readyz",
+                needs=Needs.NOTHING,
                 summary="Whether the server takes new rooms and people",
                 handler=self._readyz,
                 replies={200: Reply("Ready", model=Health)},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from room_server.http import language
+from room_server.http.needs import Needs
 from room_server.http.operations import HTML, Operation, Reply
 from room_server.http.pages import Pages
 
@@ -36,6 +37,7 @@ class Home:
                 name="home",
                 method="GET",
                 path="/",
+                needs=Needs.NOTHING,
                 summary="What this server is",
                 description="Lists nothing: one enters by a personal link.",
                 handler=self._page,

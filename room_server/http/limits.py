@@ -5,16 +5,19 @@ Invariant: a refusal costs no SQL, so that a flood cannot reach the database.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 
 from aiohttp import web
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from room_server.errors import Refused
 from room_server.http.address import Addresses
+
+_TRIES_MINUTES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,54 @@ class JoinRate:
         await self._counting.hit(self._unknown, "unknown", address)
 
 
-async def _refusal(counting: FixedWindowRateLimiter, item: RateLimitItemPerMinute, *who: str) -> Refused:
-    window = await counting.get_window_stats(item, *who)
-    wait_s = max(1, int(window.reset_time - time.time()) + 1)
+@dataclass(frozen=True, slots=True)
+class SignInLimits:
+    """`per_minute` and network; `tries` a quarter of an hour for one e-mail address, known or not."""
+
+    per_minute: int
+    tries: int
+
+
+class SignInRate:
+    """Counts what people without a sign-in ask for: passwords tried, letters sent, tokens brought.
+
+    Passwords and letters are counted apart, so that who tries somebody's password does not keep them from
+    the link that would let them in.
+    """
+
+    def __init__(self, limits: SignInLimits, addresses: Addresses) -> None:
+        self._counting = FixedWindowRateLimiter(MemoryStorage())
+        self._network = RateLimitItemPerMinute(limits.per_minute)
+        self._tries = RateLimitItemPerMinute(limits.tries, _TRIES_MINUTES)
+        self._addresses = addresses
+
+    async def check(self, request: web.Request) -> None:
+        """Count a request; raise `Refused("rate_limited")` with `retry_after_s` when there were too many."""
+        client = self._addresses.client(request)
+        if not await self._counting.hit(self._network, "network", client):
+            raise await _refusal(self._counting, self._network, "network", client)
+
+    async def check_password(self, email: str) -> None:
+        """Count a try; raise `Refused("too_many_tries")` with `minutes`."""
+        await self._check_address("password", email)
+
+    async def check_letter(self, email: str) -> None:
+        """Count a letter; raise as `check_password`."""
+        await self._check_address("letter", email)
+
+    async def _check_address(self, kind: str, email: str) -> None:
+        who = hashlib.sha256(email.strip().casefold().encode("utf-8", "surrogatepass")).hexdigest()
+        if not await self._counting.hit(self._tries, kind, who):
+            wait_s = await _wait_s(self._counting, self._tries, kind, who)
+            facts = {"retry_after_s": wait_s, "minutes": -(-wait_s // 60)}
+            raise Refused("too_many_tries", 429, facts)
+
+
+async def _refusal(counting: FixedWindowRateLimiter, item: RateLimitItem, *who: str) -> Refused:
+    wait_s = await _wait_s(counting, item, *who)
     return Refused("rate_limited", 429, {"retry_after_s": wait_s})
+
+
+async def _wait_s(counting: FixedWindowRateLimiter, item: RateLimitItem, *who: str) -> int:
+    window = await counting.get_window_stats(item, *who)
+    return max(1, int(window.reset_time - time.time()) + 1)

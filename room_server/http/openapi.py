@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from room_server.http.operations import JSON, Operation, Reply
+from room_server.http.needs import SCHEMES
+from room_server.http.operations import FORM, HTML, JSON, Operation, Reply
 from room_server.http.problem import CONTENT_TYPE, Problem
 
 _REF = "#/components/schemas/{model}"
@@ -34,26 +35,28 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "info": {
             "title": "room-server",
             "version": version,
-            "description": "Joining rooms over HTTP. What happens inside a room goes over Socket.IO.",
+            "description": "Accounts, teams, joining rooms. What happens inside a room goes over Socket.IO.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": SCHEMES},
     }
 
 
 def _models(operation: Operation) -> list[type[BaseModel]]:
     replies = [reply.model for reply in operation.replies.values() if reply.model is not None]
-    return replies + ([operation.body] if operation.body is not None else [])
+    return replies + [model for model in (operation.body, operation.form) if model is not None]
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
     said: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
+        "security": operation.needs.security,
+        "x-needs": operation.needs.value,
         "responses": {
             **{str(status): _reply(reply) for status, reply in operation.replies.items()},
-            **{str(status): _refusal(codes) for status, codes in operation.refusals.items()},
+            **{str(status): _refusal(codes, operation) for status, codes in operation.all_refusals.items()},
         },
     }
     if operation.description:
@@ -62,6 +65,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         said["parameters"] = parameters
     if operation.body is not None:
         said["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
+    elif operation.form is not None:
+        said["requestBody"] = {"required": True, "content": {FORM: {"schema": _ref(operation.form)}}}
     elif operation.text_body is not None:
         said["requestBody"] = {"required": True, "content": {operation.text_body: {"schema": _TEXT}}}
     return said
@@ -90,9 +95,12 @@ def _reply(reply: Reply) -> dict[str, Any]:
     return said
 
 
-def _refusal(codes: tuple[str, ...]) -> dict[str, Any]:
+def _refusal(codes: tuple[str, ...], operation: Operation) -> dict[str, Any]:
     schema = {"allOf": [_ref(Problem), {"properties": {"code": {"enum": list(codes)}}}]}
-    return {"description": ", ".join(codes), "content": {CONTENT_TYPE: {"schema": schema}}}
+    content: dict[str, Any] = {CONTENT_TYPE: {"schema": schema}}
+    if any(reply.content_type == HTML for reply in operation.replies.values()):
+        content[HTML] = {"schema": _TEXT}
+    return {"description": ", ".join(codes), "content": content}
 
 
 def _ref(model: type[BaseModel]) -> dict[str, Any]:

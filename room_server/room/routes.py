@@ -14,6 +14,7 @@ from aiohttp import web
 from room_server.access.service import Access, LinkView
 from room_server.errors import Refused
 from room_server.http import language
+from room_server.http.needs import Needs
 from room_server.http.operations import Operation, Reply
 from room_server.http.texts import DEFAULT_LANGUAGE, texts
 from room_server.room.chat import MessageState
@@ -58,6 +59,7 @@ class ChatLogRoutes:
                 name="chat_log",
                 method="GET",
                 path="/a/{token}/chat-log.csv",
+                needs=Needs.LINK,
                 summary="The chat log of a session that is over, for its hosts",
                 handler=self.file,
                 parameters={"token": "The secret of a host's link"},

@@ -30,6 +30,7 @@ from room_server.http.headers import allow_any_origin
 from room_server.http.health import Readiness
 from room_server.http.limits import JoinRate
 from room_server.http.metrics import HttpMetrics
+from room_server.http.needs import Needs
 from room_server.http.operations import Operation, Reply, read_text
 from room_server.whip.service import ANY, Opened, Stream, Streams, Wanted, Way
 
@@ -105,6 +106,7 @@ class StreamRoutes:
                     name=name,
                     method="POST",
                     path=path,
+                    needs=Needs.LINK,
                     summary=summary,
                     description=description,
                     handler=open_one,
@@ -124,6 +126,7 @@ class StreamRoutes:
             name="stream_patch",
             method="PATCH",
             path=STREAM_PATH,
+            needs=Needs.LINK,
             summary="Candidates of the client, or a restart of ICE",
             description="Other credentials than before, with If-Match: *, are a restart.",
             handler=self.patch,
@@ -157,6 +160,7 @@ class StreamRoutes:
             name="stream_delete",
             method="DELETE",
             path=STREAM_PATH,
+            needs=Needs.LINK,
             summary="End a stream and free its link's seat",
             handler=self.delete,
             parameters=_parameters(STREAM_PATH),
@@ -269,6 +273,7 @@ def _asked_first(path: str, name: str, says: Mapping[str, str]) -> Operation:
         name=f"{name}_options",
         method="OPTIONS",
         path=path,
+        needs=Needs.NOTHING,
         summary="What may be asked here, by pages of any origin, too",
         handler=answer,
         parameters=_parameters(path),

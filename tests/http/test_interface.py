@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.kit.people import owner
 from tests.kit.server import ServerUnderTest, start_server
 
 for text in ("application/sdp", "application/trickle-ice-sdpfrag"):
@@ -42,7 +43,34 @@ OPERATIONS = {
     ("GET", "/readyz"),
     ("GET", "/api/openapi.json"),
     ("GET", "/api/docs"),
+    ("POST", "/api/sign-in/link"),
+    ("POST", "/api/sign-in"),
+    ("POST", "/api/sign-in/password"),
+    ("DELETE", "/api/sign-in"),
+    ("POST", "/api/password/link"),
+    ("POST", "/api/password"),
+    ("POST", "/api/host-access-requests"),
+    ("POST", "/api/invitations/accept"),
+    ("GET", "/api/account"),
+    ("PATCH", "/api/account"),
+    ("PUT", "/api/account/password"),
+    ("GET", "/api/account/sign-ins"),
+    ("DELETE", "/api/account/sign-ins"),
+    ("DELETE", "/api/account/sign-ins/{sign_in_id}"),
+    ("GET", "/api/workspaces"),
+    ("GET", "/api/workspaces/{workspace_id}/members"),
+    ("PATCH", "/api/workspaces/{workspace_id}/members/{account_id}"),
+    ("DELETE", "/api/workspaces/{workspace_id}/members/{account_id}"),
+    ("DELETE", "/api/workspaces/{workspace_id}/membership"),
+    ("PUT", "/api/workspaces/{workspace_id}/ownership"),
+    ("GET", "/api/workspaces/{workspace_id}/invitations"),
+    ("POST", "/api/workspaces/{workspace_id}/invitations"),
+    ("DELETE", "/api/workspaces/{workspace_id}/invitations/{invitation_id}"),
+    ("POST", "/api/workspaces/{workspace_id}/invitations/{invitation_id}/resend"),
 }
+
+BY_COOKIE = ("/api/account", "/api/workspaces", "/api/sign-in", "/api/password", "/api/invitations")
+"""Where a sign-in may change the answer."""
 
 
 async def test_every_operation_is_documented(server: ServerUnderTest) -> None:
@@ -94,14 +122,42 @@ async def test_the_documentation_page_needs_nothing_from_elsewhere(server: Serve
     assert "<script" not in page.text
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS - {("GET", "/api/docs")}))
-async def test_answers_to_made_up_requests_are_as_documented(tmp_path: Path, method: str, path: str) -> None:
-    async with start_server(tmp_path, joins_per_minute=100_000, unknown_links_per_minute=100_000) as server:
+@pytest.mark.parametrize(
+    ("method", "path", "signed_in"),
+    [
+        (method, path, signed_in)
+        for method, path in sorted(OPERATIONS - {("GET", "/api/docs")})
+        for signed_in in ((False, True) if path.startswith(BY_COOKIE) else (False,))
+    ],
+)
+async def test_answers_to_made_up_requests_are_as_documented(
+    tmp_path: Path, method: str, path: str, signed_in: bool
+) -> None:
+    """To who is signed in nowhere, and to the owner of the workspace that the path names."""
+    limits: dict[str, Any] = dict.fromkeys(
+        ("joins_per_minute", "unknown_links_per_minute", "sign_in_tries"), 100_000
+    )
+    async with start_server(tmp_path, sign_ins_per_minute=100_000, **limits) as server:
         document = (await server.ask("GET", "/api/openapi.json")).body
-        await asyncio.to_thread(_examine, document, method, path, server.url)
+        headers: dict[str, str] = {}
+        if signed_in:
+            async with owner(server) as zoe:
+                cookie = next(one.value for one in zoe.http.cookie_jar if one.key == "sign-in")
+                headers["Cookie"] = f"sign-in={cookie}"
+                _always_the_same(document, zoe.workspace_id)
+        await asyncio.to_thread(_examine, document, method, path, server.url, headers)
 
 
-def _examine(document: dict[str, Any], method: str, path: str, url: str) -> None:
+def _always_the_same(document: dict[str, Any], workspace_id: str) -> None:
+    """Let made-up requests speak of a workspace that is there."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "workspace_id":
+                    parameter["schema"] = {"const": workspace_id}
+
+
+def _examine(document: dict[str, Any], method: str, path: str, url: str, headers: dict[str, str]) -> None:
     operation = schemathesis.openapi.from_dict(document)[path][method]
     asked = 0
 
@@ -112,6 +168,7 @@ def _examine(document: dict[str, Any], method: str, path: str, url: str) -> None
         asked += 1
         case.call_and_validate(
             base_url=url,
+            headers=headers,
             checks=[
                 not_a_server_error,
                 status_code_conformance,

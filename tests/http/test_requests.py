@@ -22,6 +22,7 @@ from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase
 from room_server.http.metrics import HttpMetrics
+from room_server.http.needs import Needs
 from room_server.http.operations import Operation, Reply
 from room_server.http.pages import Pages
 from room_server.http.static import StaticFiles
@@ -164,6 +165,7 @@ async def test_a_bug_and_a_wrong_method_have_their_page_too(server: ServerUnderT
                 name="broken",
                 method="GET",
                 path="/broken",
+                needs=Needs.NOTHING,
                 summary="",
                 handler=broken,
                 replies={200: Reply("")},

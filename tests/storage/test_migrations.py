@@ -13,9 +13,21 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, text
 
 import room_server
+from room_server.accounts.service import check_host_access
 from room_server.errors import Refused
+from room_server.ids import WorkspaceId
 from room_server.storage import Database, metadata
 from room_server.storage.migrate import known_revisions
+
+ACCOUNT_TABLES = (
+    "access_request",
+    "mailed_link",
+    "invitation",
+    "membership",
+    "sign_in",
+    "account_identity",
+    "account",
+)
 
 
 def import_all_stores() -> None:
@@ -67,8 +79,10 @@ async def test_messages_of_before_are_never_less_private_than_they_were(tmp_path
     path = tmp_path / "room.sqlite3"
     await (await Database.open(path)).close()
     with sqlite3.connect(path) as file:
-        for table in ("job", "mail"):
+        for table in (*ACCOUNT_TABLES, "job", "mail"):
             file.execute(f"DROP TABLE {table}")
+        for column in ("hosts_since", "team_changes"):
+            file.execute(f"ALTER TABLE workspace DROP COLUMN {column}")
         file.execute("ALTER TABLE message DROP COLUMN mode")
         file.execute("UPDATE alembic_version SET version_num = '0004_stage_places'")
         for state in ("held", "rejected", "published"):
@@ -130,3 +144,20 @@ def test_migrations_are_named_after_their_revisions_and_follow_each_other() -> N
         spec.loader.exec_module(module)
         assert (module.revision, module.down_revision) == (name, after)
         after = name
+
+
+async def test_a_workspace_of_before_may_host(tmp_path: Path) -> None:
+    """GOV-5: only the operator made any, so host access was granted."""
+    path = tmp_path / "room.sqlite3"
+    await (await Database.open(path)).close()
+    with sqlite3.connect(path) as file:
+        for table in ACCOUNT_TABLES:
+            file.execute(f"DROP TABLE {table}")
+        for column in ("hosts_since", "team_changes"):
+            file.execute(f"ALTER TABLE workspace DROP COLUMN {column}")
+        file.execute("INSERT INTO workspace VALUES ('w', 'Before', '2026-01-02 03:04:05.000000')")
+        file.execute("UPDATE alembic_version SET version_num = '0006_jobs'")
+    database = await Database.open(path)
+    async with database.reading() as reading:
+        await check_host_access(reading, WorkspaceId("w"))
+    await database.close()

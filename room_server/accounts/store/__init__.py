@@ -1,0 +1,5 @@
+"""The tables of accounts, a module for what changes together."""
+
+from room_server.accounts.store import asking, people, workspaces
+
+__all__ = ["asking", "people", "workspaces"]
