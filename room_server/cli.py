@@ -1,4 +1,4 @@
-"""The command `room-server`: serve, demo, probe, doctor, session, jobs.
+"""The command `room-server`: serve, demo, probe, doctor, session, jobs, accounts, access-requests.
 
 Exit codes: 0 done; 1 refused, or `doctor` found a fault; 2 wrong usage or settings; `probe` has its own.
 """
@@ -41,6 +41,22 @@ jobs_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(jobs_app)
+
+accounts_app = typer.Typer(
+    name="accounts",
+    help="Make the first owner of a workspace, while a server runs or not.",
+    no_args_is_help=True,
+)
+app.add_typer(accounts_app)
+
+requests_app = typer.Typer(
+    name="access-requests",
+    help="Look at requests for host access and answer them, while a server runs or not.",
+    no_args_is_help=True,
+)
+app.add_typer(requests_app)
+
+RequestArgument = Annotated[str, typer.Argument(help="As `access-requests list` prints it.")]
 
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _DEMO_OPTIONS = {"ROOM_PORT": "--port", "ROOM_UDP_PORT": "--udp-port", "ROOM_DATA_DIR": "--data-dir"}
@@ -206,6 +222,47 @@ def retry_job(job_id: Annotated[str, typer.Argument(help="As `jobs list --dead` 
     from room_server.console import jobs
 
     _run(jobs.retry(_settings().database_path, job_id, _language(), print))
+
+
+@accounts_app.callback()
+def accounts() -> None:
+    """Make the first owner of a workspace, while a server runs or not."""
+
+
+@accounts_app.command("create")
+def create_account(
+    email: Annotated[str, typer.Argument(help="The owner's e-mail address.")],
+    workspace: Annotated[str, typer.Option(help="The workspace; it is made if there is none of that name.")],
+    name: Annotated[str, typer.Option(help="The owner's name; they can change it.")] = "",
+) -> None:
+    """Make an owner of a workspace and print a link by which they sign in, once, within a week."""
+    from room_server.console import accounts
+
+    _run(accounts.create(_settings(), email, workspace, name, _language(), print))
+
+
+@requests_app.command("list")
+def list_requests() -> None:
+    """Print every request for host access, those that wait first."""
+    from room_server.console import accounts
+
+    _run(accounts.list_requests(_settings(), _language(), print))
+
+
+@requests_app.command("grant")
+def grant_request(request_id: RequestArgument) -> None:
+    """Give the workspace that was asked for; its owner gets a letter with a link to sign in."""
+    from room_server.console import accounts
+
+    _run(accounts.grant(_settings(), request_id, _language(), print))
+
+
+@requests_app.command("refuse")
+def refuse_request(request_id: RequestArgument) -> None:
+    """Refuse a request; who asked gets a letter that says so."""
+    from room_server.console import accounts
+
+    _run(accounts.refuse(_settings(), request_id, _language(), print))
 
 
 def _settings(**overrides: Any) -> Any:

@@ -30,8 +30,10 @@ from room_server.access.service import Access, AccessLimits, OnClosing
 from room_server.access.turn import Turn
 from room_server.accounts import routes as account_routes
 from room_server.accounts.composition import Accounts, accounts
+from room_server.accounts.routes.forms import Forms
 from room_server.accounts.rules import HostAccess
 from room_server.accounts.service import Workspaces
+from room_server.accounts.tokens import FormTokens
 from room_server.addresses import reachable_addresses, spoken
 from room_server.clock import Clock, WallClock, wall_now
 from room_server.cluster.folder import hold
@@ -149,9 +151,7 @@ class RoomServer:
         self.lease = await Lease.begin(self.database, self.clock, NodeId(settings.node_id))
         self.lease.on_lost = self._give_up
         self.workspaces = Workspaces(self.database)
-        policy = HostAccess(settings.host_access)
-        self.accounts = accounts(self.database, self.outbox, policy, lambda: self.url)
-        stack.callback(self.accounts.close)
+        self._words = FormTokens(key.secret)
         self.events = Events(self.database)
         self.plans = Plans(self.database)
         self.access = Access(self.database, key, self.lease, AccessLimits(settings.people_per_room))
@@ -164,6 +164,9 @@ class RoomServer:
         self.runner = Runner(self.database, self.clock, NodeId(settings.node_id))
         self.jobs.on_hint = self.runner.hint
         self.outbox = Outbox(self.database, self.jobs, settings.mail_domain)
+        policy = HostAccess(settings.host_access)
+        self.accounts = accounts(self.database, self.outbox, policy, lambda: self.url)
+        self._stack.callback(self.accounts.close)
         delivery = self.occasion.delivery(settings)
         if delivery is None:
             _log.warning("mail_waits", reason="no mail server", settings="ROOM_SMTP_URL, ROOM_MAIL_FROM")
@@ -219,8 +222,8 @@ class RoomServer:
         occasion = self.occasion
         besides = occasion.operations(self.database, pages)
         operations = (*self._operations(static, pages), *besides, *health)
-        guard = account_routes.guard(self.accounts)
-        around = http_app.Around(self.metrics, static, pages, self._addresses, occasion.links, guard)
+        guard, links = account_routes.guard(self.accounts), (account_routes.HOME_LINK, *occasion.links)
+        around = http_app.Around(self.metrics, static, pages, self._addresses, links, guard)
         self.app = app = http_app.public(operations, around)
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
@@ -251,7 +254,8 @@ class RoomServer:
         beside = whip_routes.Surroundings(rate, turn, addresses, readiness, metrics)
         yield from whip_routes.StreamRoutes(self.streams, beside).operations()
         entering = SignInRate(SignInLimits(settings.sign_ins_per_minute, settings.sign_in_tries), addresses)
-        yield from account_routes.operations(self.accounts, entering)
+        forms = Forms(pages, self._words, static.style(account_routes.STYLE))
+        yield from account_routes.operations(self.accounts, entering, forms)
 
     # ---- running
 

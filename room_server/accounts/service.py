@@ -27,7 +27,11 @@ class Workspaces:
 
     async def named(self, name: str) -> WorkspaceId | None:
         async with self._database.reading() as reading:
-            return await store.named(reading, name)
+            return await self.named_in(reading, name)
+
+    async def named_in(self, reading: Reading, name: str) -> WorkspaceId | None:
+        """Like `named`, as the caller's transaction sees it."""
+        return await store.named(reading, name)
 
 
 async def check_host_access(reading: Reading, workspace_id: WorkspaceId) -> None:

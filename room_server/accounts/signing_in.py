@@ -162,6 +162,17 @@ class SigningIn:
             await self._set_password_in(tx, account, made, keep=None)
             return await self.open_in(tx, account, browser)
 
+    async def give_password(self, email: str, password: str) -> None:
+        """Set an account's password by the operator's leave, without a letter.
+
+        Raises `Refused("address_invalid")`; does nothing for an address that has no account.
+        """
+        made = await self._passwords.hashed(password)
+        async with self._database.transaction() as tx:
+            account = await people.account_at(tx, addresses.address(email))
+            if account is not None:
+                await people.set_password(tx, account.account_id, made)
+
     async def change_password(self, who: SignIn, current: str, password: str) -> None:
         """Replace the password and end all sign-ins but this one.
 

@@ -24,6 +24,12 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def derived(secret: bytes, purpose: str) -> str:
+    """Return what the server's own secret makes of a purpose: the same each time, and nobody else's."""
+    digest = hmac.digest(secret, b"account\0" + purpose.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest[:_TOKEN_BYTES]).decode()
+
+
 class FormTokens:
     """Makes the words by which a form shows that a page of ours carried it, to the browser it came from.
 

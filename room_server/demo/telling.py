@@ -32,7 +32,7 @@ def as_json(demo: Demo, where: Where) -> str:
         "metrics_url": where.metrics_url,
         "data_dir": where.data_dir,
         "pid": os.getpid(),
-        "admin": None,
+        "admin": {"email": demo.owner.email, "password": demo.owner.password},
         "sessions": [
             {
                 "id": one.session.session_id,
@@ -59,6 +59,8 @@ def as_text(demo: Demo, where: Where, language: str) -> str:
     lines = ["", f"  {say('title', url=where.url)}", ""]
     for one in demo.sessions:
         lines += [*_session(one, say), ""]
+    lines += [f"  {say('owner', link=f'{where.url}/sign-in')}"]
+    lines += [f"    {demo.owner.email}  {demo.owner.password}", ""]
     lines += [f"  {say(key, folder=where.data_dir)}" for key in (kept, "hint", "stop")]
     return "\n".join([*lines, ""])
 

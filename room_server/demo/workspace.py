@@ -14,6 +14,7 @@ from pathlib import Path
 from playback.timeline import Timeline, length_s
 from room_server.access.rules import Link, Role
 from room_server.access.service import Access
+from room_server.accounts.composition import Accounts
 from room_server.accounts.service import Workspaces
 from room_server.demo.film import FilmPlan
 from room_server.events.service import ChatMode, EventPlan, Events, RoomType, Session, SessionPlan
@@ -26,6 +27,7 @@ from room_server.storage import Database, Transaction
 NAME = "Demo"
 ZONE = "Europe/Paris"
 HOST = "Zoé Martin"
+OWNER_EMAIL = "zoe@example.org"
 PEOPLE = ("Camille", "Noah", "Inès", "Liam", "Jeanne", "Oscar", "Salomé", "Milo")
 LIVE_LASTS_S = 3_600.0
 
@@ -59,15 +61,33 @@ class Demo:
 
     sessions: Sequence[DemoSession]
     found: bool
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who signs in; `password` is made of the server's own key, so that it stays the folder's."""
+
+    email: str
+    password: str = field(repr=False)
 
 
 class DemoWorkspace:
     """Makes and finds the workspace, with the same services that organisers will use."""
 
     def __init__(
-        self, database: Database, workspaces: Workspaces, events: Events, plans: Plans, access: Access
+        self,
+        database: Database,
+        accounts: Accounts,
+        workspaces: Workspaces,
+        events: Events,
+        plans: Plans,
+        access: Access,
+        owner: Owner,
     ) -> None:
         self._database = database
+        self._accounts = accounts
+        self._owner = owner
         self._workspaces = workspaces
         self._events = events
         self._plans = plans
@@ -79,7 +99,9 @@ class DemoWorkspace:
     async def make(self, film: FilmPlan, wish: Wish) -> None:
         """Make the workspace; the automated session's start counts from the commit."""
         async with self._database.transaction() as tx:
-            workspace_id = await self._workspaces.create_in(tx, NAME)
+            await self._accounts.hosting.create_owner_in(tx, self._owner.email, NAME, HOST, wish.language)
+            workspace_id = await self._workspaces.named_in(tx, NAME)
+            assert workspace_id is not None, "it was made just now"
             soon = tx.now + timedelta(seconds=wish.starts_in_s)
             automated = SessionPlan(
                 room_type=RoomType.AUTOMATED,
@@ -103,6 +125,11 @@ class DemoWorkspace:
                 )
                 await self._session(tx, workspace_id, title, live, wish)
 
+    async def let_in(self) -> None:
+        """Give the owner their password; a demo of before accounts gets its owner here."""
+        await self._accounts.hosting.create_owner(self._owner.email, NAME, HOST, DEFAULT_LANGUAGE)
+        await self._accounts.signing_in.give_password(self._owner.email, self._owner.password)
+
     async def read(self, url: str, *, found: bool) -> Demo:
         """Return the workspace with its links under `url`."""
         workspace_id = await self._workspaces.named(NAME)
@@ -117,7 +144,7 @@ class DemoWorkspace:
                     {role.value: [link.name for link in _of(links, role)] for role in _ROLES},
                 )
             )
-        return Demo(sessions, found)
+        return Demo(sessions, found, self._owner)
 
     async def _session(
         self, tx: Transaction, workspace_id: WorkspaceId, event: EventPlan, plan: SessionPlan, wish: Wish

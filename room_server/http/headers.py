@@ -24,7 +24,7 @@ _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self' {sockets}; "
     "media-src 'self' blob: mediastream:; worker-src 'self' blob:; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-src {frames}; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-src {frames}; frame-ancestors 'none'"
 )
 _ALWAYS = {
     "Referrer-Policy": "no-referrer",

@@ -72,6 +72,14 @@ class StaticFiles:
             tuple(PREFIX + name for name in preloads),
         )
 
+    def style(self, source: str) -> tuple[str, ...]:
+        """Return the address of the style sheet that was built from `source`, if it was."""
+        path = self._folder / ".vite" / "manifest.json"
+        if not path.is_file():
+            return ()
+        built = json.loads(path.read_text(encoding="utf-8")).get(source)
+        return () if built is None else (PREFIX + built["file"],)
+
     def _found(self, name: str) -> Path:
         try:
             path = (self._folder / name).resolve()

@@ -32,17 +32,21 @@ NEEDS: dict[Needs, set[str]] = {
     Needs.VISITOR: {
         *("ask_sign_in_link", "sign_in_by_link", "sign_in_by_password", "ask_password_link", "set_password"),
         *("ask_host_access", "accept_invitation"),
+        *("sign_in_page", "sign_in", "sent_page", "link_page", "use_link", "forgotten_page", "forgotten"),
+        *("password_page", "choose_password", "host_access_page", "send_host_access", "asked_page"),
+        *("invitation_page", "join_team"),
     },
     Needs.SIGNED_IN: {
         *("account", "change_account", "change_password", "workspaces", "sign_out", "sign_ins"),
-        *("end_other_sign_ins", "end_sign_in"),
+        *("end_other_sign_ins", "end_sign_in", "home_page", "account_page", "send_account"),
+        "send_sign_out",
     },
-    Needs.MEMBER: {"members", "leave_team"},
+    Needs.MEMBER: {"members", "leave_team", "team_page", "leave_page", "send_leave"},
     Needs.ADMIN: {
         *("change_role", "remove_member", "invitations", "invite", "resend_invitation"),
-        "withdraw_invitation",
+        *("withdraw_invitation", "send_team"),
     },
-    Needs.OWNER: {"hand_over"},
+    Needs.OWNER: {"hand_over", "ownership_page", "send_ownership"},
 }
 
 NOBODY, STRANGER, EVE = "nobody", "stranger", "owner of another workspace"

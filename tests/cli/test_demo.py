@@ -97,7 +97,8 @@ async def test_the_demo_tells_everything_on_one_line(tmp_path: Path, film: Path)
         assert said["pid"] == running.child.pid
         assert Path(said["data_dir"]) == data_dir
         assert said["udp_port"] > 0
-        assert said["admin"] is None
+        assert said["admin"]["email"] == "zoe@example.org"
+        assert len(said["admin"]["password"]) >= 24
         kinds = [(session["room_type"], session["chat_mode"]) for session in said["sessions"]]
         assert kinds == [("automated", "open"), ("live", "open"), ("live", "moderated")]
         starts_at = datetime.fromisoformat(said["sessions"][0]["starts_at"])

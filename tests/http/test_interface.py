@@ -43,6 +43,30 @@ OPERATIONS = {
     ("GET", "/readyz"),
     ("GET", "/api/openapi.json"),
     ("GET", "/api/docs"),
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("GET", "/sign-in/sent"),
+    ("GET", "/sign-in/link/{token}"),
+    ("POST", "/sign-in/link/{token}"),
+    ("GET", "/password"),
+    ("POST", "/password"),
+    ("GET", "/password/{token}"),
+    ("POST", "/password/{token}"),
+    ("GET", "/host-access"),
+    ("POST", "/host-access"),
+    ("GET", "/host-access/sent"),
+    ("GET", "/invitation/{token}"),
+    ("POST", "/invitation/{token}"),
+    ("GET", "/workspaces"),
+    ("GET", "/account"),
+    ("POST", "/account"),
+    ("POST", "/sign-out"),
+    ("GET", "/workspaces/{workspace_id}/team"),
+    ("POST", "/workspaces/{workspace_id}/team"),
+    ("GET", "/workspaces/{workspace_id}/leave"),
+    ("POST", "/workspaces/{workspace_id}/leave"),
+    ("GET", "/workspaces/{workspace_id}/ownership"),
+    ("POST", "/workspaces/{workspace_id}/ownership"),
     ("POST", "/api/sign-in/link"),
     ("POST", "/api/sign-in"),
     ("POST", "/api/sign-in/password"),
@@ -69,7 +93,7 @@ OPERATIONS = {
     ("POST", "/api/workspaces/{workspace_id}/invitations/{invitation_id}/resend"),
 }
 
-BY_COOKIE = ("/api/account", "/api/workspaces", "/api/sign-in", "/api/password", "/api/invitations")
+BY_COOKIE = ("/api/account", "/api/workspaces", "/api/sign-in", "/account", "/workspaces", "/sign-")
 """Where a sign-in may change the answer."""
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from room_server.accounts.composition import Accounts
+from room_server.accounts.routes.account_pages import AccountPages
+from room_server.accounts.routes.forms import Forms
 from room_server.accounts.routes.guard import Guard
 from room_server.accounts.routes.people_api import PeopleApi
+from room_server.accounts.routes.sign_in_pages import SignInPages
 from room_server.accounts.routes.team_api import TeamApi
+from room_server.accounts.routes.team_pages import TeamPages
+from room_server.http.home import Link
 from room_server.http.limits import SignInRate
 from room_server.http.operations import Operation
 
-__all__ = ["guard", "operations"]
+__all__ = ["HOME_LINK", "STYLE", "guard", "operations"]
+
+HOME_LINK = Link("/sign-in", "home.signIn")
+STYLE = "src/account/account.css"
+"""The style sheet of these pages, as the build knows it."""
 
 
 def guard(accounts: Accounts) -> Guard:
@@ -19,6 +28,10 @@ def guard(accounts: Accounts) -> Guard:
     return Guard(accounts.signing_in, accounts.team)
 
 
-def operations(accounts: Accounts, rate: SignInRate) -> Iterator[Operation]:
-    yield from PeopleApi(accounts.signing_in, accounts.team, accounts.hosting, rate).operations()
-    yield from TeamApi(accounts.team, rate).operations()
+def operations(accounts: Accounts, rate: SignInRate, forms: Forms) -> Iterator[Operation]:
+    signing_in, team, hosting = accounts.signing_in, accounts.team, accounts.hosting
+    yield from PeopleApi(signing_in, team, hosting, rate).operations()
+    yield from TeamApi(team, rate).operations()
+    yield from SignInPages(signing_in, team, hosting, rate, forms).operations()
+    yield from AccountPages(signing_in, team, hosting, rate, forms).operations()
+    yield from TeamPages(team, rate, forms).operations()
