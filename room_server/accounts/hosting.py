@@ -72,19 +72,22 @@ class Hosting:
             created_at=self._database.wall(),
         )
         async with self._database.transaction() as tx:
-            owner = await self._owner(tx, asked.address)
-            if owner is not None:
-                since = tx.now - signing_in.AGAIN_AFTER
-                if not await asking.has_link_since(tx, owner.account_id, Purpose.SIGN_IN, since):
-                    await self._signing_in.send_link_in(tx, owner, Purpose.SIGN_IN)
-                return
-            if await asking.pending_request(tx, asked.address) is not None:
-                return
             if await asking.count_requests(tx) >= MOST_WAITING:
                 raise Refused("too_many_requests", 503)
-            await asking.add_request(tx, asked)
-            if self.policy is HostAccess.OPEN:
+            if not await asking.add_request(tx, asked):
+                return
+            # Only now: a request of the same moment, on another node, may just have been granted.
+            owner = await self._owner(tx, asked.address)
+            if owner is not None:
+                await asking.drop_request(tx, asked.request_id)
+                await self._send_link_once(tx, owner)
+            elif self.policy is HostAccess.OPEN:
                 await self._grant_in(tx, asked)
+
+    async def _send_link_once(self, tx: Transaction, owner: Account) -> None:
+        since = tx.now - signing_in.AGAIN_AFTER
+        if not await asking.has_link_since(tx, owner.account_id, Purpose.SIGN_IN, since):
+            await self._signing_in.send_link_in(tx, owner, Purpose.SIGN_IN)
 
     async def requests(self) -> Sequence[AccessRequest]:
         async with self._database.reading() as reading:
@@ -104,7 +107,8 @@ class Hosting:
         """Raises as `grant`."""
         async with self._database.transaction() as tx:
             asked = await _known(tx, request_id)
-            await asking.decide_request(tx, request_id, RequestState.REFUSED, None)
+            if not await asking.decide_request(tx, request_id, RequestState.REFUSED, None):
+                raise Refused("already_answered", 409)
             facts = asked.address.email, asked.name, asked.language, asked.organisation
             await self._post.add(tx, letters.access_refused(*facts))
         return asked
@@ -144,7 +148,8 @@ class Hosting:
             account = await signing_in.create_in(tx, asked.address, asked.name, asked.language)
         workspace_id = await _new_workspace(tx, asked.organisation)
         await store.put_member(tx, workspace_id, account.account_id, Role.OWNER)
-        await asking.decide_request(tx, asked.request_id, RequestState.GRANTED, workspace_id)
+        if not await asking.decide_request(tx, asked.request_id, RequestState.GRANTED, workspace_id):
+            raise Refused("already_answered", 409)
         link = await self.sign_in_link_in(tx, account)
         days = GRANT_LINK_LASTS // timedelta(days=1)
         await self._post.add(tx, letters.access_granted(account, asked.organisation, link, days))

@@ -312,8 +312,11 @@ async def create_in(tx: Transaction, address: Address, name: str, language: str)
         password_hash=None,
         created_at=tx.now,
     )
-    await people.add(tx, account, address.key)
-    return account
+    if await people.add(tx, account, address.key):
+        return account
+    there = await people.account_at(tx, address)
+    assert there is not None, "another transaction made it just now"
+    return there
 
 
 async def open_link(reading: Reading, token: str, purpose: Purpose) -> MailedLink:

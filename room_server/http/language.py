@@ -1,6 +1,6 @@
 """Which language a reader gets: what they chose now, what they chose before, what their browser asks for.
 
-?lang= ─► cookie `lang` ─► Accept-Language (RFC 9110, section 12.5.4) ─► the caller's wish ─► English
+?lang= ─► cookie `lang` ─► their account's ─► Accept-Language (RFC 9110, section 12.5.4) ─► the caller's wish
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from aiohttp import web
 from room_server.http.texts import DEFAULT_LANGUAGE, LANGUAGES
 
 COOKIE = "lang"
+OF_ACCOUNT = web.RequestKey("language_of_account", str)
+"""Set on the request of who is signed in."""
 _LONGEST_HEADER = 500
 
 
@@ -24,6 +26,8 @@ def of(request: web.Request, wish: str = DEFAULT_LANGUAGE) -> str:
     kept = request.cookies.get(COOKIE, "").lower()
     if language := chosen(request) or (kept if kept in LANGUAGES else None):
         return language
+    if OF_ACCOUNT in request:
+        return request[OF_ACCOUNT]
     return accepted(request.headers.get("Accept-Language", "")) or wish
 
 

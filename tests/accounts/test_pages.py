@@ -12,7 +12,9 @@ from room_server.accounts.store.asking import access_requests, invitations
 from tests.kit.people import PASSWORD, Person, count, letters, person, word_of
 from tests.kit.server import ServerUnderTest
 
-FRENCH = {"Accept-Language": "fr"}
+
+def cookie(someone: Person) -> str:
+    return next(one.value for one in someone.http.cookie_jar if one.key == "sign-in")
 
 
 async def test_somebody_asks_for_a_link_and_goes_on_to_where_they_wanted(
@@ -121,6 +123,9 @@ async def test_the_account_keeps_name_language_and_zone(zoe: Person) -> None:
     assert '<html lang="fr"' in page.text
     assert 'value="Zoé M."' in page.text
     assert "<option selected>Europe/Paris</option>" in page.text
+
+    nowhere = await zoe.get("/workspaces/none/team", Cookie=f"sign-in={cookie(zoe)}", Accept_Language="en")
+    assert "espace de travail" in nowhere.text, "refusals speak the account's language, too"
 
     wrong = await zoe.submit("/account", do="profile", name="", language="fr", time_zone="Europe/Paris")
     assert wrong.status == 422

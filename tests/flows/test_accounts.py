@@ -26,7 +26,12 @@ def console(demo: Demo, *arguments: str) -> str:
     """Run the command on the demo's data as its operator does."""
     done = subprocess.run(
         [str(Path(sys.executable).with_name("room-server")), *arguments],
-        env={**os.environ, "ROOM_DATA_DIR": str(demo.folder), "LC_ALL": "C.UTF-8"},
+        env={
+            **os.environ,
+            "ROOM_DATA_DIR": str(demo.folder),
+            "ROOM_PORT": str(demo.port),
+            "LC_ALL": "C.UTF-8",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -111,7 +116,7 @@ def test_pages_of_accounts_are_accessible_and_fit(
     """French and English, from a phone's width up, light and dark, axe without violations."""
     server = demo(settings={"ROOM_SIGN_INS_PER_MINUTE": "1000"})
     url, admin = server.ready["url"], server.ready["admin"]
-    tab = opens(Engine.CHROMIUM, f"{url}/sign-in", language=language)
+    tab = opens(Engine.CHROMIUM, f"{url}/sign-in?lang={language}", language=language)
 
     def shows(name: str, path: str) -> None:
         tab.open(url + path)

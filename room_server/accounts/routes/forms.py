@@ -31,9 +31,9 @@ from room_server.accounts.tokens import FormTokens
 from room_server.errors import Refused
 from room_server.http import language
 from room_server.http.needs import Needs
-from room_server.http.operations import FORM, HTML, Operation, Reply, read_form
+from room_server.http.operations import HTML, Operation, Reply, read_form
 from room_server.http.pages import Pages
-from room_server.http.texts import LANGUAGES, texts
+from room_server.http.texts import texts
 
 _VISIT = "visit"
 _COMMON: Mapping[int, tuple[str, ...]] = {
@@ -81,7 +81,7 @@ class Forms:
             "form_styles": self._styles,
             **facts,
         }
-        response = self._pages.render(request, template, reader(request), context, status)
+        response = self._pages.render(request, template, language.of(request), context, status)
         # A form of a page that refers to nobody has no Origin, by which we know it again.
         response.headers["Referrer-Policy"] = "same-origin"
         if visit is not None:
@@ -104,7 +104,7 @@ class Forms:
 def why(request: web.Request, refused: Refused) -> dict[str, object]:
     """Return what a page says of a refusal."""
     return {
-        "error": texts().refusal(refused.code, reader(request), refused.facts),
+        "error": texts().refusal(refused.code, language.of(request), refused.facts),
         "field": _FIELDS.get(refused.code),
     }
 
@@ -123,15 +123,6 @@ _FIELDS = {
     "password_is_email": "password",
 }
 """The field that a refusal is about, for `aria-describedby`."""
-
-
-def reader(request: web.Request) -> str:
-    """Return the reader's language: chosen on the page, else the account's, else the browser's."""
-    who = visitor(request)
-    chosen = language.chosen(request) or request.cookies.get(language.COOKIE, "").lower()
-    if who is not None and chosen not in LANGUAGES:
-        return who.account.language
-    return language.of(request)
 
 
 def browser(request: web.Request) -> Browser:
@@ -211,18 +202,3 @@ def merged(*refusals: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...
         for status, codes in some.items():
             found[status] = tuple(dict.fromkeys((*found.get(status, ()), *codes)))
     return found
-
-
-__all__ = [
-    "FORM",
-    "Form",
-    "Forms",
-    "browser",
-    "merged",
-    "page",
-    "posting",
-    "reader",
-    "seen_other",
-    "signed_in",
-    "why",
-]

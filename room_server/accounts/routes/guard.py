@@ -23,7 +23,7 @@ from room_server.accounts.rules import Account, Role, SignIn
 from room_server.accounts.signing_in import SigningIn
 from room_server.accounts.team import Team
 from room_server.errors import Refused
-from room_server.http import headers
+from room_server.http import headers, language
 from room_server.http.needs import SAFE, Needs
 from room_server.http.operations import WORKSPACE
 from room_server.http.problem import wants_page
@@ -72,6 +72,7 @@ class Guard:
         found = None if cookie is None else await self._signing_in.who(cookie)
         if found is not None and cookie is not None:
             request[WHO] = Who(found[1], found[0], cookie)
+            request[language.OF_ACCOUNT] = found[1].language
         if needs is Needs.VISITOR:
             return
         if found is None:

@@ -9,11 +9,12 @@ from aiohttp import web
 from room_server.accounts import rules
 from room_server.accounts.hosting import Hosting
 from room_server.accounts.routes import shapes
-from room_server.accounts.routes.forms import browser, merged, reader
+from room_server.accounts.routes.forms import browser, merged
 from room_server.accounts.routes.guard import WHO, drop_sign_in_cookie, set_sign_in_cookie
 from room_server.accounts.rules import Purpose
 from room_server.accounts.signing_in import Opened, SigningIn
 from room_server.accounts.team import Team
+from room_server.http import language
 from room_server.http.limits import SignInRate
 from room_server.http.needs import Needs
 from room_server.http.operations import Operation, Reply, read_body
@@ -280,7 +281,7 @@ class PeopleApi:
         body = await read_body(request, shapes.AskHostAccess)
         await self._rate.check_letter(body.email)
         said = body.email, body.name, body.organisation, body.message
-        await self._hosting.ask(*said, reader(request))
+        await self._hosting.ask(*said, language.of(request))
         return web.Response(status=204)
 
     async def accept(self, request: web.Request) -> web.Response:

@@ -20,7 +20,6 @@ from room_server.accounts.routes.forms import (
     merged,
     page,
     posting,
-    reader,
     seen_other,
     signed_in,
     why,
@@ -31,6 +30,7 @@ from room_server.accounts.rules import HostAccess, Purpose
 from room_server.accounts.signing_in import SigningIn
 from room_server.accounts.team import Team
 from room_server.errors import Refused
+from room_server.http import language
 from room_server.http.limits import SignInRate
 from room_server.http.needs import Needs
 from room_server.http.operations import Operation
@@ -262,7 +262,7 @@ class SignInPages:
         try:
             await self._rate.check_letter(form.email)
             said = form.email, form.name, form.organisation, form.message
-            await self._hosting.ask(*said, reader(request))
+            await self._hosting.ask(*said, language.of(request))
         except Refused as refused:
             return self._host_access(request, {"typed": form, **why(request, refused)}, refused.status)
         return seen_other("/host-access/sent")

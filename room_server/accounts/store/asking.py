@@ -34,7 +34,7 @@ from room_server.accounts.rules import (
 )
 from room_server.accounts.store.workspaces import workspaces
 from room_server.ids import AccessRequestId, AccountId, InvitationId, MailedLinkId, WorkspaceId
-from room_server.storage import Instant, Reading, Transaction, metadata
+from room_server.storage import Instant, Reading, Transaction, insert_new, metadata
 
 _PENDING = "state = 'pending'"
 
@@ -313,35 +313,28 @@ def _invitation(row: Row[Any]) -> Invitation:
 # ---- requests for host access
 
 
-async def add_request(tx: Transaction, request: AccessRequest) -> None:
-    await tx.execute(
-        insert(access_requests).values(
-            id=request.request_id,
-            email=request.address.email,
-            email_key=request.address.key,
-            name=request.name,
-            organisation=request.organisation,
-            message=request.message,
-            language=request.language,
-            state=request.state.value,
-            created_at=request.created_at,
-        )
-    )
+async def add_request(tx: Transaction, request: AccessRequest) -> bool:
+    """Add a request; return False, and change nothing, when one of its address waits."""
+    row = {
+        "id": request.request_id,
+        "email": request.address.email,
+        "email_key": request.address.key,
+        "name": request.name,
+        "organisation": request.organisation,
+        "message": request.message,
+        "language": request.language,
+        "state": request.state.value,
+        "created_at": request.created_at,
+    }
+    return await tx.change(insert_new(access_requests), row) == 1
+
+
+async def drop_request(tx: Transaction, request_id: AccessRequestId) -> None:
+    await tx.execute(delete(access_requests).where(access_requests.c.id == request_id))
 
 
 async def request(reading: Reading, request_id: AccessRequestId) -> AccessRequest | None:
     found = await reading.execute(select(access_requests).where(access_requests.c.id == request_id))
-    row = found.one_or_none()
-    return None if row is None else _request(row)
-
-
-async def pending_request(reading: Reading, address: Address) -> AccessRequest | None:
-    found = await reading.execute(
-        select(access_requests).where(
-            access_requests.c.email_key == address.key,
-            access_requests.c.state == RequestState.PENDING.value,
-        )
-    )
     row = found.one_or_none()
     return None if row is None else _request(row)
 

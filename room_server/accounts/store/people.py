@@ -11,7 +11,7 @@ from sqlalchemy import Column, ForeignKey, Row, String, Table, delete, insert, o
 from room_server.accounts.addresses import Address
 from room_server.accounts.rules import Account, Identity, SignIn
 from room_server.ids import AccountId, SignInId
-from room_server.storage import Instant, Reading, Transaction, metadata
+from room_server.storage import Instant, Reading, Transaction, insert_new, metadata
 
 accounts = Table(
     "account",
@@ -52,19 +52,19 @@ sign_ins = Table(
 # ---- accounts
 
 
-async def add(tx: Transaction, account: Account, email_key: str) -> None:
-    await tx.execute(
-        insert(accounts).values(
-            id=account.account_id,
-            email=account.email,
-            email_key=email_key,
-            name=account.name,
-            language=account.language,
-            time_zone=account.time_zone,
-            password_hash=account.password_hash,
-            created_at=account.created_at,
-        )
-    )
+async def add(tx: Transaction, account: Account, email_key: str) -> bool:
+    """Add an account; return False, and change nothing, when the address has one."""
+    row = {
+        "id": account.account_id,
+        "email": account.email,
+        "email_key": email_key,
+        "name": account.name,
+        "language": account.language,
+        "time_zone": account.time_zone,
+        "password_hash": account.password_hash,
+        "created_at": account.created_at,
+    }
+    return await tx.change(insert_new(accounts), row) == 1
 
 
 async def account(reading: Reading, account_id: AccountId) -> Account | None:
