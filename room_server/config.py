@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     sign_ins_per_minute: Annotated[int, Field(ge=1)] = 60
     """Passwords, letters and links that one address tries; a whole office may share one."""
     sign_in_tries: Annotated[int, Field(ge=1)] = 20
-    """Passwords tried for one e-mail address in a quarter of an hour, and as many letters asked for."""
+    """Passwords tried for one e-mail address in a quarter of an hour; a quarter as many letters."""
     host_access: Annotated[str, Field(pattern=r"^(ask|open|closed)$")] = "ask"
     """What becomes of a request for host access: an operator answers, all are granted, none is taken."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0

@@ -65,7 +65,7 @@ class Hosting:
             request_id=AccessRequestId(ids.new()),
             address=addresses.address(email),
             name=rules.name(name),
-            organisation=rules.name(organisation, rules.LONGEST_WORKSPACE_NAME),
+            organisation=rules.name(organisation, rules.LONGEST_WORKSPACE_NAME, field="organisation"),
             message=rules.message(message),
             language=language,
             state=RequestState.PENDING,

@@ -16,6 +16,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -154,15 +155,23 @@ class AccessRequest:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who an OpenID provider says somebody is."""
+class Identity(Protocol):
+    """Who an OpenID provider says somebody is; `email` and `name` as far as it says them."""
 
-    issuer: str
-    subject: str
-    email: str
-    email_verified: bool
-    name: str
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def email(self) -> str | None: ...
+
+    @property
+    def email_verified(self) -> bool: ...
+
+    @property
+    def name(self) -> str | None: ...
 
 
 # ---- sign-ins
@@ -222,14 +231,14 @@ def _check_owner_stays(of: Role, to: Role | None, owners: int) -> None:
 # ---- what people write
 
 
-def name(text: str, longest: int = LONGEST_NAME) -> str:
+def name(text: str, longest: int = LONGEST_NAME, *, field: str = "name") -> str:
     """Return a name as it is kept: one line, white space made single.
 
     Raises `Refused("name_invalid")` for one that is empty, too long, or has control characters.
     """
     kept = " ".join(unicodedata.normalize("NFC", text).split())
     if not 0 < len(kept) <= longest or _has_controls(text) or not any(map(_is_visible, kept)):
-        raise Refused("name_invalid", 422, {"most": longest})
+        raise Refused("name_invalid", 422, {"most": longest, "field": field})
     return kept
 
 

@@ -11,6 +11,7 @@ whether an address is known; a link serves once; a cookie that was ended admits 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -214,15 +215,15 @@ class SigningIn:
             known = await people.account_of_identity(tx, identity.issuer, identity.subject)
             if known is not None:
                 return await self.open_in(tx, known, browser)
-            if not identity.email_verified:
+            if not identity.email_verified or identity.email is None:
                 raise Refused("email_unverified", 403)
             address = addresses.address(identity.email)
             account = await people.account_at(tx, address)
             if account is None:
-                account = await create_in(tx, address, identity.name, browser.language)
+                account = await create_in(tx, address, identity.name or "", browser.language)
             else:
                 await self._post.add(tx, letters.identity_linked(account, identity.issuer, self._url()))
-            await people.add_identity(tx, identity, account.account_id)
+            await people.add_identity(tx, identity, account)
             return await self.open_in(tx, account, browser)
 
     # ---- sign-ins
@@ -258,8 +259,9 @@ class SigningIn:
         if found is None or not rules.holds(found[0], now):
             return None
         if rules.to_be_seen(found[0], now):
-            async with self._database.transaction() as tx:
-                await people.see(tx, found[0].sign_in_id)
+            with suppress(Refused):  # a full disk keeps nobody from reading
+                async with self._database.transaction() as tx:
+                    await people.see(tx, found[0].sign_in_id)
         return found
 
     async def sign_ins(self, account_id: AccountId) -> Sequence[SignIn]:

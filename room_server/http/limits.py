@@ -68,7 +68,10 @@ class JoinRate:
 
 @dataclass(frozen=True, slots=True)
 class SignInLimits:
-    """`per_minute` and network; `tries` a quarter of an hour for one e-mail address, known or not."""
+    """`per_minute` and network; `tries` a quarter of an hour for one e-mail address, known or not.
+
+    A quarter as many letters: an address that somebody else types in is not to be flooded.
+    """
 
     per_minute: int
     tries: int
@@ -85,6 +88,7 @@ class SignInRate:
         self._counting = FixedWindowRateLimiter(MemoryStorage())
         self._network = RateLimitItemPerMinute(limits.per_minute)
         self._tries = RateLimitItemPerMinute(limits.tries, _TRIES_MINUTES)
+        self._letters = RateLimitItemPerMinute(max(1, limits.tries // 4), _TRIES_MINUTES)
         self._addresses = addresses
 
     async def check(self, request: web.Request) -> None:
@@ -95,16 +99,16 @@ class SignInRate:
 
     async def check_password(self, email: str) -> None:
         """Count a try; raise `Refused("too_many_tries")` with `minutes`."""
-        await self._check_address("password", email)
+        await self._check_address(self._tries, "password", email)
 
     async def check_letter(self, email: str) -> None:
         """Count a letter; raise as `check_password`."""
-        await self._check_address("letter", email)
+        await self._check_address(self._letters, "letter", email)
 
-    async def _check_address(self, kind: str, email: str) -> None:
+    async def _check_address(self, item: RateLimitItem, kind: str, email: str) -> None:
         who = hashlib.sha256(email.strip().casefold().encode("utf-8", "surrogatepass")).hexdigest()
-        if not await self._counting.hit(self._tries, kind, who):
-            wait_s = await _wait_s(self._counting, self._tries, kind, who)
+        if not await self._counting.hit(item, kind, who):
+            wait_s = await _wait_s(self._counting, item, kind, who)
             facts = {"retry_after_s": wait_s, "minutes": -(-wait_s // 60)}
             raise Refused("too_many_tries", 429, facts)
 

@@ -111,6 +111,8 @@ async def test_host_access_is_asked_for_on_a_page(nobody: Person, server: Server
     wrong = await nobody.submit("/host-access", **{**fields, "email": "nobody"})
     assert wrong.status == 422
     assert 'value="Ateliers"' in wrong.text, "what was typed stays"
+    unnamed = await nobody.submit("/host-access", **{**fields, "organisation": " "})
+    assert re.search(r'id="organisation"[^>]* aria-invalid="true"', unnamed.text), "the field that is meant"
     sent = await asyncio.gather(*(nobody.submit("/host-access", **fields) for _ in range(3)))
     assert {reply.headers["Location"] for reply in sent} == {"/host-access/sent"}
     assert await count(server, access_requests) == 1

@@ -105,7 +105,7 @@ def why(request: web.Request, refused: Refused) -> dict[str, object]:
     """Return what a page says of a refusal."""
     return {
         "error": texts().refusal(refused.code, language.of(request), refused.facts),
-        "field": _FIELDS.get(refused.code),
+        "field": refused.facts.get("field", _FIELDS.get(refused.code)),
     }
 
 

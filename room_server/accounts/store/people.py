@@ -113,13 +113,13 @@ async def account_of_identity(reading: Reading, issuer: str, subject: str) -> Ac
     return _account(found.one_or_none())
 
 
-async def add_identity(tx: Transaction, identity: Identity, account_id: AccountId) -> None:
+async def add_identity(tx: Transaction, identity: Identity, account: Account) -> None:
     await tx.execute(
         insert(identities).values(
             issuer=identity.issuer,
             subject=identity.subject,
-            account_id=account_id,
-            email=identity.email[:254],
+            account_id=account.account_id,
+            email=account.email,
             created_at=tx.now,
         )
     )
