@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web_app
 
 from room_server.access.rules import Link, Role
 from room_server.clock import wall_now
@@ -143,6 +144,8 @@ async def start_server(
             yield ServerUnderTest(running, http)
     finally:
         await running.close()
+        # aiohttp remembers every application that answered, and with it the server and its descriptors.
+        web_app._cached_build_middleware.cache_clear()
 
 
 async def _furnish(settings: Settings) -> None:
