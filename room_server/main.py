@@ -222,7 +222,7 @@ class RoomServer:
         occasion = self.occasion
         besides = occasion.operations(self.database, pages)
         operations = (*self._operations(static, pages), *besides, *health)
-        guard, links = account_routes.guard(self.accounts), (account_routes.HOME_LINK, *occasion.links)
+        guard, links = account_routes.guard(self.accounts), (*occasion.links, account_routes.HOME_LINK)
         around = http_app.Around(self.metrics, static, pages, self._addresses, links, guard)
         self.app = app = http_app.public(operations, around)
         self.signalling.attach(app)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import structlog
+
 from room_server import ids
 from room_server.accounts import addresses, letters, rules, signing_in
 from room_server.accounts.addresses import Address
@@ -34,6 +36,8 @@ from room_server.ids import AccessRequestId, WorkspaceId
 from room_server.storage import Database, Transaction
 
 MOST_WAITING = 1_000
+
+_log = structlog.get_logger(__name__)
 
 
 class Hosting:
@@ -83,6 +87,7 @@ class Hosting:
                 await self._send_link_once(tx, owner)
             elif self.policy is HostAccess.OPEN:
                 await self._grant_in(tx, asked)
+        _log.info("host_access_asked", request_id=asked.request_id, policy=self.policy.value)
 
     async def _send_link_once(self, tx: Transaction, owner: Account) -> None:
         since = tx.now - signing_in.AGAIN_AFTER
@@ -143,16 +148,18 @@ class Hosting:
         return await self._signing_in.new_link_in(tx, Purpose.SIGN_IN, account.account_id, GRANT_LINK_LASTS)
 
     async def _grant_in(self, tx: Transaction, asked: AccessRequest) -> None:
-        account = await people.account_at(tx, asked.address)
-        if account is None:
-            account = await signing_in.create_in(tx, asked.address, asked.name, asked.language)
+        known = await people.account_at(tx, asked.address)
+        account = known or await signing_in.create_in(tx, asked.address, asked.name, asked.language)
         workspace_id = await _new_workspace(tx, asked.organisation)
         await store.put_member(tx, workspace_id, account.account_id, Role.OWNER)
         if not await asking.decide_request(tx, asked.request_id, RequestState.GRANTED, workspace_id):
             raise Refused("already_answered", 409)
-        link = await self.sign_in_link_in(tx, account)
-        days = GRANT_LINK_LASTS // timedelta(days=1)
-        await self._post.add(tx, letters.access_granted(account, asked.organisation, link, days))
+        if known is None:
+            link = await self.sign_in_link_in(tx, account)
+            days = GRANT_LINK_LASTS // timedelta(days=1)
+            await self._post.add(tx, letters.access_granted(account, asked.organisation, link, days))
+        else:  # an account that was there before is not opened by a letter that lasts for days
+            await self._post.add(tx, letters.access_granted_too(known, asked.organisation, self._url()))
 
     async def _owner(self, tx: Transaction, address: Address) -> Account | None:
         """Return the address's account if it owns a workspace."""

@@ -46,6 +46,11 @@ def access_granted(account: Account, workspace: str, address: str, days: int) ->
     return _letter(account, "access_granted", workspace=workspace, link=address, days=days)
 
 
+def access_granted_too(account: Account, workspace: str, url: str) -> Message:
+    """Return the letter to one who signs in here already."""
+    return _letter(account, "access_granted_too", workspace=workspace, link=f"{url}/sign-in")
+
+
 def access_refused(email: str, name: str, language: str, organisation: str) -> Message:
     return _message("access_refused", Address(email, name), language, name=name, organisation=organisation)
 

@@ -200,15 +200,21 @@ class Team:
             link = await signing_in.open_link(reading, token, Purpose.INVITATION)
             return await self._invited(reading, link.invitation_id)
 
-    async def accept(self, token: str, name: str | None, browser: Browser) -> Opened:
+    async def accept(
+        self, token: str, name: str | None, browser: Browser, who: AccountId | None = None
+    ) -> Opened:
         """Join the team and sign in; who has no account yet gets one, called `name`.
 
-        A member who is invited again never loses a role by it.  Raises as `invited`, and `name_invalid`.
+        Invitations are passed on by mail, so one does not open an account that was there before: its owner
+        has to be signed in, as `who`.  A member who is invited again never loses a role by it.
+        Raises as `invited`, and `name_invalid`, `sign_in_needed`.
         """
         async with self._database.transaction() as tx:
             link = await signing_in.open_link(tx, token, Purpose.INVITATION)
             found = await self._invited(tx, link.invitation_id)
             invited, account = found.invitation, found.account
+            if account is not None and account.account_id != who:
+                raise Refused("sign_in_needed", 401)
             if account is None:
                 address = addresses.address(invited.email)
                 called = rules.name(name or "")

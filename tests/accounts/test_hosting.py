@@ -42,6 +42,18 @@ async def test_a_request_that_is_granted_is_answered_by_a_login_letter(
         await server.running.accounts.hosting.grant(waiting.request_id)
 
 
+async def test_who_signs_in_already_gets_a_letter_that_opens_nothing(
+    bob: Person, server: ServerUnderTest
+) -> None:
+    await bob.ask("POST", "/api/host-access-requests", json={**ASKED, "email": bob.email})
+    (waiting,) = await server.running.accounts.hosting.requests()
+    await server.running.accounts.hosting.grant(waiting.request_id)
+    letter = (await letters(server, bob.email))[-1]
+    assert letter.kind == "access_granted_too"
+    assert letter.path == "/sign-in"
+    assert len((await bob.ask("GET", "/api/workspaces")).body["workspaces"]) == 2
+
+
 async def test_a_request_that_is_refused_is_told_too(nobody: Person, server: ServerUnderTest) -> None:
     headers = {"Accept-Language": "fr"}
     await nobody.ask("POST", "/api/host-access-requests", json=ASKED, headers=headers)

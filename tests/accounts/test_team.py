@@ -54,6 +54,23 @@ async def test_an_invitation_serves_once_and_its_name_is_asked_of_who_is_new(
     assert (again.status, again.body["code"]) == (410, "mailed_link_used")
 
 
+async def test_an_invitation_that_is_passed_on_opens_nobodys_account(
+    zoe: Person, eve: Person, bob: Person
+) -> None:
+    """Who has an account signs in to it before; the invitation is not used up meanwhile."""
+    await zoe.ask("POST", f"{zoe.team}/invitations", json={"email": eve.email})
+    body = {"token": await eve.token_of("invitation"), "name": "Eve"}
+    for other in (bob, zoe):
+        reply = await other.ask("POST", "/api/invitations/accept", json=body)
+        assert (reply.status, reply.body["code"]) == (401, "sign_in_needed")
+    path = f"/invitation/{body['token']}"
+    assert "Sign out first" in (await bob.get(path)).text
+    await bob.ask("DELETE", "/api/sign-in")
+    assert f"/sign-in?next={path}" in (await bob.get(path)).text
+    assert (await eve.submit(path)).headers["Location"] == "/workspaces"
+    assert len((await eve.ask("GET", "/api/workspaces")).body["workspaces"]) == 2
+
+
 async def test_inviting_twice_makes_one_row_and_one_letter(
     zoe: Person, carl: Person, server: ServerUnderTest
 ) -> None:

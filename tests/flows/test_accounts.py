@@ -20,6 +20,7 @@ from tests.kit.patience import PATIENCE_S
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 EMAIL = "mira@example.org"
+LONG_ADDRESS = "a-very-long-address-of-somebody-who-writes-a-lot@department.of.long-names.example.org"
 
 
 def console(demo: Demo, *arguments: str) -> str:
@@ -146,8 +147,10 @@ def test_pages_of_accounts_are_accessible_and_fit(
     here = tab.until("the team's link", lambda: tab.run("return document.querySelector('.entry a')?.href"))
     path = str(here).removeprefix(url)
     shows("team-alone", path)
-    invite(tab, "a-very-long-address-of-somebody-who-writes-a-lot@department.of.long-names.example.org")
+    invite(tab, LONG_ADDRESS)
     look_at(tab, f"account-team-{language}")
+    shows("invitation", link_to(url, LONG_ADDRESS, "invites you").removeprefix(url))
+    tab.open(url + path)
     press_named(tab, "withdraw")
     look_at(tab, f"account-confirm-{language}")
     shows("leave", path.replace("/team", "/leave"))

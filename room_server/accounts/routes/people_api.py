@@ -10,7 +10,7 @@ from room_server.accounts import rules
 from room_server.accounts.hosting import Hosting
 from room_server.accounts.routes import shapes
 from room_server.accounts.routes.forms import browser, merged
-from room_server.accounts.routes.guard import WHO, drop_sign_in_cookie, set_sign_in_cookie
+from room_server.accounts.routes.guard import WHO, drop_sign_in_cookie, set_sign_in_cookie, visitor
 from room_server.accounts.rules import Purpose
 from room_server.accounts.signing_in import Opened, SigningIn
 from room_server.accounts.team import Team
@@ -144,10 +144,11 @@ class PeopleApi:
                 path="/api/invitations/accept",
                 needs=Needs.VISITOR,
                 summary="Join a team by the token of an invitation, and sign in",
+                description="Whose address has an account is signed in to it before.",
                 handler=self.accept,
                 body=shapes.AcceptInvitation,
                 replies={200: signed_in},
-                refusals=merged(BODY, LINK, {422: ("name_invalid",)}),
+                refusals=merged(BODY, LINK, {401: ("sign_in_needed",), 422: ("name_invalid",)}),
             ),
         )
 
@@ -287,7 +288,10 @@ class PeopleApi:
     async def accept(self, request: web.Request) -> web.Response:
         await self._rate.check(request)
         body = await read_body(request, shapes.AcceptInvitation)
-        return _signed_in(request, await self._team.accept(body.token, body.name, browser(request)))
+        who = visitor(request)
+        account_id = who.account.account_id if who else None
+        opened = await self._team.accept(body.token, body.name, browser(request), account_id)
+        return _signed_in(request, opened)
 
     # ---- one's own
 

@@ -84,7 +84,10 @@ class SignInPages:
     def operations(self) -> tuple[Operation, ...]:
         wrong = merged(RATED, {403: ("wrong_credentials",), 422: ("address_invalid",), 503: ("too_busy",)})
         asked = merged(RATED, {403: ("requests_closed",), 422: ("address_invalid", "name_invalid")})
-        link, named = "/sign-in/link/{token}", merged(LINK, {422: ("name_invalid",)})
+        link, named = (
+            "/sign-in/link/{token}",
+            merged(LINK, {401: ("sign_in_needed",), 422: ("name_invalid",)}),
+        )
         return (
             page("sign_in_page", "/sign-in", _VISITOR, "Sign in", self.sign_in),
             posting("sign_in", "/sign-in", _VISITOR, "Sign in", self.send_sign_in, SignInForm, wrong),
@@ -282,14 +285,24 @@ class SignInPages:
             found = await self._team.invited(request.match_info["token"])
         except Refused as refused:
             return self._ended(request, refused)
-        known = {"invited": found.invitation, "known": found.account}
+        who = visitor(request)
+        known = {
+            "invited": found.invitation,
+            "known": found.account,
+            "is_theirs": found.account is None
+            or (who and who.account.account_id == found.account.account_id),
+            "here": request.path,
+        }
         return self._forms.render(request, "invitation.html", {**known, **facts}, status)
 
     async def send_invitation(self, request: web.Request) -> web.Response:
         await self._rate.check(request)
         form = await self._forms.read(request, NameForm)
         try:
-            opened = await self._team.accept(request.match_info["token"], form.name, browser(request))
+            who = visitor(request)
+            account_id = who.account.account_id if who else None
+            token = request.match_info["token"]
+            opened = await self._team.accept(token, form.name, browser(request), account_id)
         except Refused as refused:
             return await self._invitation(
                 request, {"name": form.name, **why(request, refused)}, refused.status
