@@ -140,7 +140,7 @@ async def world_operations(world: World) -> tuple[Operation, ...]:
 
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_each_role_may_what_each_operation_says_and_nothing_more(world: World, caller: str) -> None:
-    """GOV-8, REC-29: by construction, every operation that is served, in one's own workspace and another."""
+    """By construction: every operation that is served, in one’s own workspace and in another."""
     wrong: list[str] = []
     asked = 0
     people = await world.people()
@@ -194,4 +194,8 @@ async def test_the_document_says_what_each_operation_needs(world: World) -> None
         assert said["x-needs"] == operation.needs.value
         cookie_counts = operation.needs not in (Needs.NOTHING, Needs.LINK, Needs.VISITOR)
         assert ({"signedIn": []} in said["security"]) is cookie_counts
-        assert ("401" in said["responses"]) is cookie_counts or operation.needs is Needs.LINK
+        if cookie_counts:
+            assert "sign_in_needed" in said["responses"]["401"]["description"]
+        assert ("cross_site" in str(said["responses"].get("403"))) is (
+            operation.needs.by_cookie and operation.method not in SAFE
+        )
