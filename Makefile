@@ -30,7 +30,8 @@ demo: build ## start the server with a demo workspace and print its links: make 
 build: $(CACHE)/core $(CACHE)/web $(CACHE)/film ## leave .venv/bin/room-server ready
 
 test: build $(CACHE)/browsers $(CACHE)/peers ## everything, real browsers included
-	@$(MAKE) --keep-going lint test-generated test-core test-web test-python && echo "✓ all green"
+	@$(MAKE) --keep-going --jobs=2 --output-sync=target test-python lint test-generated test-core test-web \
+		&& echo "✓ all green"
 
 # What encodes film or starts the server as a process takes its time: `make test` has it.
 UNHURRIED := tests/playback tests/cli tests/probe
