@@ -1,0 +1,1 @@
+"""Signing in at a provider: a real one, and one that lies."""
