@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -84,6 +85,7 @@ class Liar:
         self.clock = clock
         self.issuer = ""
         self.asked: Counter[str] = Counter()
+        self.paths: list[str] = []
         self.metadata: Claims = {}
         self.keys: list[object] = [public(rsa_key("one"))]
         self.claims: Claims = {}
@@ -133,6 +135,7 @@ class Liar:
     async def _serve(self, request: web.Request) -> web.Response:
         what = request.path.rpartition("/")[2]
         self.asked[what] += 1
+        self.paths.append(request.path)
         self.heard.set()
         if what in self.silent:
             await self._released.wait()
@@ -173,12 +176,14 @@ class Liar:
 
 
 @asynccontextmanager
-async def lying(clock: FakeClock) -> AsyncIterator[Liar]:
+async def lying(clock: FakeClock, tls: ssl.SSLContext | None = None) -> AsyncIterator[Liar]:
     """Serve one until the end of the block."""
     liar = Liar(clock)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", liar._serve)
-    async with TestServer(app, host="127.0.0.1") as server:
+    server = TestServer(app, scheme="http" if tls is None else "https", host="127.0.0.1")
+    await server.start_server(ssl=tls)
+    async with server:
         liar.issuer = str(server.make_url("")).rstrip("/")
         try:
             yield liar

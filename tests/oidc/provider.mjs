@@ -47,6 +47,7 @@ function started(issuer) {
       ? { email: ['email'], given_name: ['given_name'], usual_name: ['usual_name'] }
       : { email: ['email', 'email_verified'], profile: ['name'] },
     scopes: ['openid'],
+    ...(proconnect ? { clientAuthMethods: ['client_secret_post'] } : {}),
     enabledJWA: {
       idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'],
       userinfoSigningAlgValues: ['RS256', 'ES256', 'HS256'],

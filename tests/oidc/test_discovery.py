@@ -6,10 +6,13 @@ import asyncio
 import gzip
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from joserfc.errors import SecurityWarning
 
@@ -18,8 +21,9 @@ from room_server.accounts.oidc.discovery import METADATA_LAST_S
 from room_server.accounts.oidc.fetching import MAX_BODY_BYTES
 from room_server.accounts.oidc.keys import KEYS_LAST_S, MAX_KEYS, RENEWALS_APART_S
 from room_server.errors import Refused
+from tests.kit.certificates import Authority
 from tests.kit.clock import FakeClock
-from tests.oidc.liar import Liar, Raw, ec_key, public, rsa_key, signed
+from tests.oidc.liar import Liar, Raw, ec_key, lying, public, rsa_key, signed
 from tests.oidc.real_provider import REDIRECT_URI
 from tests.oidc.victim import Victim
 
@@ -60,6 +64,7 @@ async def test_a_path_in_the_issuer_stays_in_the_address_of_its_metadata(
         liar.metadata = {"issuer": issuer}
         client = OidcClient({"liar": liar.settings(issuer=issuer)}, fetcher, clock)
         assert (await begin(client)).startswith(f"{liar.issuer}/authorize?")
+        assert liar.paths[-1] == "/realms/one/.well-known/openid-configuration"
 
 
 @pytest.mark.parametrize("written", ["{}/", "HTTP{}", "{}?", "https://another.example.org"])
@@ -86,7 +91,7 @@ async def test_metadata_of_another_issuer_are_refused(victim: Victim, written: s
         "https://provider.example.org/a#fragment",
         "https://provider.example.org:port/a",
         "https://provider.example.org/\ta",
-        "https:\\\\provider.example.org",
+        "https://evil.example\\.provider.example.org/a",
         "https://[::1",
         "https://provider.example.org/" + "a" * 3_000,
     ],
@@ -174,7 +179,10 @@ async def test_a_provider_that_is_down_is_away(fetcher: WebFetcher, clock: FakeC
         nobody.bind(("127.0.0.1", 0))
         issuer = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         provider = Provider(issuer=issuer, client_id="room", label="Down")
-        assert await refused(OidcClient({"liar": provider}, fetcher, clock)) == ("provider_away", None)
+        assert await refused(OidcClient({"liar": provider}, fetcher, clock)) == (
+            "provider_away",
+            "connection",
+        )
 
 
 @pytest.fixture
@@ -188,7 +196,8 @@ async def test_a_provider_that_takes_too_long_is_away(
     liar: Liar, hasty: WebFetcher, clock: FakeClock, what: str
 ) -> None:
     liar.silent.add(what)
-    assert (await Victim(liar, hasty, clock).refused()).code == "provider_away"
+    refusal = await Victim(liar, hasty, clock).refused()
+    assert (refusal.code, refusal.facts["reason"]) == ("provider_away", "timeout")
 
 
 async def test_a_provider_that_trickles_is_away(hasty: WebFetcher, clock: FakeClock) -> None:
@@ -210,8 +219,25 @@ async def test_a_provider_that_trickles_is_away(hasty: WebFetcher, clock: FakeCl
     async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         provider = Provider(issuer=f"http://127.0.0.1:{port}", client_id="room", label="Slow")
-        assert await refused(OidcClient({"liar": provider}, hasty, clock)) == ("provider_away", None)
+        assert await refused(OidcClient({"liar": provider}, hasty, clock)) == ("provider_away", "timeout")
         await ended.wait()
+
+
+async def test_a_provider_whose_certificate_nobody_vouches_for_is_unusable(
+    tmp_path: Path, fetcher: WebFetcher, clock: FakeClock
+) -> None:
+    authority = Authority()
+    files = authority.issue(tmp_path)
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(files.certificate, files.key)
+    async with lying(clock, theirs) as liar:
+        assert liar.issuer.startswith("https://")
+        assert await refused(Victim(liar, fetcher, clock).client()) == ("provider_unusable", "certificate")
+        assert liar.asked.total() == 0
+
+        connector = aiohttp.TCPConnector(ssl=authority.trusting())
+        async with aiohttp.ClientSession(connector=connector) as session:
+            assert (await Victim(liar, WebFetcher(session), clock).sign_in()).subject == "ada"
 
 
 async def test_those_who_ask_at_once_share_one_attempt(
@@ -223,7 +249,7 @@ async def test_those_who_ask_at_once_share_one_attempt(
     crowd = [asyncio.create_task(refused(client)) for _ in range(20)]
     await liar.heard.wait()
     liar.release()
-    assert set(await asyncio.gather(*crowd)) == {("provider_away", None)}
+    assert set(await asyncio.gather(*crowd)) == {("provider_away", "status")}
     assert liar.asked[DISCOVERY] == 1
     del liar.raw[DISCOVERY]
     crowd_again = await asyncio.gather(*(begin(client) for _ in range(20)))
@@ -310,8 +336,8 @@ async def test_a_key_too_small_to_believe_is_passed_over(victim: Victim) -> None
     assert await victim.reason() == "key"
 
 
-@pytest.mark.parametrize("mark", [{"use": "enc"}, {"alg": "RS512"}])
-async def test_a_key_for_something_else_is_passed_over(victim: Victim, mark: dict[str, Any]) -> None:
+@pytest.mark.parametrize("mark", [{"use": "enc"}, {"alg": "RS512"}, {"e": "_" * 100}])
+async def test_a_key_that_serves_something_else_is_passed_over(victim: Victim, mark: dict[str, Any]) -> None:
     victim.liar.keys = [public(rsa_key("one"), **mark)]
     assert await victim.reason() == "key"
 

@@ -213,7 +213,7 @@ def _code(provider: Provider, metadata: Metadata, query: Mapping[str, str]) -> s
     if error in _NO:
         raise Refused("sign_in_declined", 403, {"provider": provider.label})
     if error is not None:
-        raise away(provider) if error in _LATER else unusable(provider, named(error))
+        raise away(provider, error) if error in _LATER else unusable(provider, named(error))
     code = query.get("code", "")
     if not 0 < len(code) <= MAX_CODE_CHARS:
         raise stray()

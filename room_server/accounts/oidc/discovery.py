@@ -37,8 +37,9 @@ def metadata_url(issuer: str) -> str:
 async def discover(fetcher: Fetcher, provider: Provider) -> Metadata:
     """Return the provider's metadata.
 
-    Raises `Refused`: `provider_away`; `provider_unusable` with `reason`: `status`, `redirect`, `encoding`,
-    `too_large`, `metadata`, `issuer`, or the name of an endpoint that is missing or leads where it may not.
+    Raises `Refused`: `provider_away` with `reason`: `timeout`, `connection`, `status`; `provider_unusable`
+    with `certificate`, `status`, `redirect`, `encoding`, `too_large`, `metadata`, `issuer`, or the name of
+    an endpoint that is missing or leads where it may not.
     """
     answer = await asked(fetcher, provider, Ask(metadata_url(provider.issuer)))
     if answer.status != 200:

@@ -99,8 +99,6 @@ def _method(provider: Provider, metadata: Metadata) -> ClientAuth:
         return provider.client_auth
     if provider.client_secret is None:
         return ClientAuth.NONE
-    if provider.dialect is Dialect.PROCONNECT:
-        return ClientAuth.POST
     for method in (ClientAuth.BASIC, ClientAuth.POST):
         if method in metadata.token_endpoint_auth_methods_supported:
             return method

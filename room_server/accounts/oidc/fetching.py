@@ -34,16 +34,20 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-class Unreachable(Exception):
-    """Nobody answers, or too late, or they say that they cannot at present."""
-
-
-class Unreadable(Exception):
-    """An answer that is not read.  `reason` is a word for the operator."""
+class FetchFailed(Exception):
+    """There is no answer.  `reason` is a word for the operator."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unreachable(FetchFailed):
+    """Nobody answers, or too late, or they say that they cannot at present."""
+
+
+class Unreadable(FetchFailed):
+    """Somebody answers, and it is not read."""
 
 
 class Fetcher(Protocol):
@@ -91,13 +95,17 @@ class WebFetcher:
                 timeout=self._timeout,
             ) as response:
                 return await _read(response)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            raise Unreachable from None
+        except aiohttp.ClientSSLError:
+            raise Unreadable("certificate") from None
+        except TimeoutError:
+            raise Unreachable("timeout") from None
+        except (aiohttp.ClientError, OSError, ValueError):
+            raise Unreachable("connection") from None
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise Unreachable
+        raise Unreachable("status")
     if response.status in range(300, 400):
         raise Unreadable("redirect")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":

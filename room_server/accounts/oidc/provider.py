@@ -31,8 +31,8 @@ class Dialect(StrEnum):
 
     STANDARD = "standard"
     PROCONNECT = "proconnect"
-    """Userinfo is a signed JWT; a request with a parameter it does not know is refused; the secret is sent in
-    the form; names are `given_name` and `usual_name`."""
+    """Userinfo is a signed JWT; a request with a parameter it does not know is refused; names are
+    `given_name` and `usual_name`."""
 
 
 class ClientAuth(StrEnum):
@@ -46,7 +46,7 @@ class ClientAuth(StrEnum):
 class Provider(BaseModel):
     """One provider.  Raises `pydantic.ValidationError`, which names the field and never its value.
 
-    `scopes` and `client_auth` are chosen by the dialect and by what the provider announces where they are
+    `scopes` are chosen by the dialect, and `client_auth` by what the provider announces, where they are
     unset. `acr_values` are a wish that a provider may pass over.  `extra` are further parameters of the
     request.
     """

@@ -14,8 +14,8 @@ from room_server.errors import Refused
 _ERROR = re.compile(r"[a-z_]{1,40}")
 
 
-def away(provider: Provider) -> Refused:
-    return Refused("provider_away", 503, {"provider": provider.label})
+def away(provider: Provider, reason: str) -> Refused:
+    return Refused("provider_away", 503, {"provider": provider.label, "reason": reason})
 
 
 def unusable(provider: Provider, reason: str) -> Refused:
@@ -46,7 +46,7 @@ async def asked(fetcher: Fetcher, provider: Provider, ask: Ask) -> Answer:
     """Return the answer.  Raises `Refused`: `provider_away`, `provider_unusable`."""
     try:
         return await fetcher.fetch(ask)
-    except Unreachable:
-        raise away(provider) from None
+    except Unreachable as unreachable:
+        raise away(provider, unreachable.reason) from None
     except Unreadable as unreadable:
         raise unusable(provider, unreadable.reason) from None
