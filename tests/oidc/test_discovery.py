@@ -279,6 +279,18 @@ async def test_a_new_key_is_found_and_a_withdrawn_one_is_forgotten(victim: Victi
     assert await victim.reason() == "key"
 
 
+async def test_a_crowd_that_meets_a_new_key_makes_us_ask_once(victim: Victim) -> None:
+    await victim.sign_in()
+    client = victim.client()
+    victim.liar.keys = [public(rsa_key("two"))]
+    victim.liar.sign = lambda claims: signed(claims, rsa_key("two"))
+    started, _ = await client.begin("liar", REDIRECT_URI, "/")
+    query = victim.liar.answer(started)
+    crowd = await asyncio.gather(*(client.finish(started, query, REDIRECT_URI) for _ in range(5)))
+    assert {identity.subject for identity in crowd} == {"ada"}
+    assert victim.liar.asked["jwks"] == 2
+
+
 async def test_a_key_that_was_withdrawn_without_a_successor_serves_an_hour_at_most(
     victim: Victim, clock: FakeClock
 ) -> None:

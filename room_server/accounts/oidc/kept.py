@@ -58,12 +58,12 @@ class Kept(Generic[Value]):
             fresh = self._fresh()
             return fresh if fresh is not None else await self._attempt(seen)
 
-    async def later_than(self, number: int) -> Edition[Value]:
-        """Return an edition after `number`, or that one again where it was renewed just now."""
+    async def renewed(self) -> Edition[Value]:
+        """Return the value fetched anew, or as it is where that was done just now."""
         seen = self._attempts
         async with self._lock:
             fresh = self._fresh()
-            if fresh is not None and (fresh.number > number or not self._may_renew()):
+            if fresh is not None and not self._may_renew():
                 return fresh
             self._renewed_ns = self._monotonic_ns()
             return await self._attempt(seen)

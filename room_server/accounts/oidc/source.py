@@ -39,7 +39,7 @@ class Source:
             return header, _verified(token, header, keys.value)
         except Untrusted as untrusted:
             unknown = untrusted.reason == "key" or (untrusted.reason == "signature" and header.kid is None)
-            later = await self._keys.later_than(keys.number) if unknown else keys
+            later = await self._keys.renewed() if unknown else keys
             if later.number == keys.number:
                 raise
         return header, _verified(token, header, later.value)
