@@ -6,6 +6,7 @@ Precedence: variable, then `_FILE`, then the file named by `ROOM_CONFIG`, then t
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ from pydantic import Field, HttpUrl, IPvAnyAddress, IPvAnyNetwork, SecretStr, fi
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from room_server.accounts.oidc.provider import Provider, ProviderName
 from room_server.mail.server import sender_of, server_of
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -24,7 +26,8 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 _PREFIX = "ROOM_"
 # RFC 7065, with an address of IPv6 in brackets.
 _TURN_URL = r"^turns?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?$"
-_SECRETS = ("key", "turn_secret", "smtp_url")
+_SECRETS = ("key", "turn_secret", "smtp_url", "oidc")
+_TAKEN_PATHS = frozenset({"link", "sent"})
 
 
 class Settings(BaseSettings):
@@ -81,6 +84,8 @@ class Settings(BaseSettings):
     """Passwords tried for one e-mail address in a quarter of an hour; a quarter as many letters."""
     host_access: Annotated[str, Field(pattern=r"^(ask|open|closed)$")] = "ask"
     """What becomes of a request for host access: an operator answers, all are granted, none is taken."""
+    oidc: Annotated[dict[ProviderName, Provider], NoDecode] = Field(default_factory=dict)
+    """Where people may sign in as well, by name: JSON such as `{"agency": {"issuer": "https://…", …}}`."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     """How long a stop waits for requests that run."""
     demo_film: Path | None = None
@@ -115,6 +120,23 @@ class Settings(BaseSettings):
             if path and values.get(name) is None:
                 values[name] = Path(path).read_text(encoding="utf-8").strip()
         return values
+
+    @field_validator("oidc", mode="before")
+    @classmethod
+    def _is_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("no JSON") from None
+
+    @field_validator("oidc")
+    @classmethod
+    def _has_addresses_of_its_own(cls, value: dict[str, Provider]) -> dict[str, Provider]:
+        if taken := _TAKEN_PATHS & value.keys():
+            raise ValueError(f"a provider is not called {', '.join(sorted(taken))}")
+        return value
 
     @field_validator("host", "metrics_host")
     @classmethod

@@ -30,6 +30,7 @@ from room_server.access.service import Access, AccessLimits, OnClosing
 from room_server.access.turn import Turn
 from room_server.accounts import routes as account_routes
 from room_server.accounts.composition import Accounts, accounts
+from room_server.accounts.providers import Providers, open_providers
 from room_server.accounts.routes.forms import Forms
 from room_server.accounts.rules import HostAccess
 from room_server.accounts.service import Workspaces
@@ -95,6 +96,7 @@ class RoomServer:
         self.engine: Engine
         self.workspaces: Workspaces
         self.accounts: Accounts
+        self.providers: Providers
         self.events: Events
         self.plans: Plans
         self.access: Access
@@ -120,6 +122,7 @@ class RoomServer:
             server = cls(settings, occasion, stack)
             await server._open_storage(wall)
             server._open_jobs()
+            await server._open_providers()
             await server._open_rooms()
             await server._open_http()
             await server._run_jobs()
@@ -174,6 +177,11 @@ class RoomServer:
         self._stack.push_async_callback(delivery.close)
         sending = Sending(self.database, delivery)
         self.runner.handle(JOB_KIND, sending.send, POLICY, sending.given_up)
+
+    async def _open_providers(self) -> None:
+        known = self.settings.oidc, self.clock, self.database
+        opened = open_providers(*known, self.accounts.signing_in, self.outbox, lambda: self.url)
+        self.providers = await self._stack.enter_async_context(opened)
 
     async def _run_jobs(self) -> None:
         """Begin once every feature has said what it handles."""
@@ -254,8 +262,8 @@ class RoomServer:
         beside = whip_routes.Surroundings(rate, turn, addresses, readiness, metrics)
         yield from whip_routes.StreamRoutes(self.streams, beside).operations()
         entering = SignInRate(SignInLimits(settings.sign_ins_per_minute, settings.sign_in_tries), addresses)
-        forms = Forms(pages, self._words, static.style(account_routes.STYLE))
-        yield from account_routes.operations(self.accounts, entering, forms)
+        forms = Forms(pages, self._words, static.style(account_routes.STYLE), self.providers.ways)
+        yield from account_routes.operations(self.accounts, entering, forms, self.providers)
 
     # ---- running
 

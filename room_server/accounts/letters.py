@@ -38,8 +38,13 @@ def password_changed(account: Account, url: str) -> Message:
     return _letter(account, "password_changed", link=f"{url}/password")
 
 
-def identity_linked(account: Account, issuer: str, url: str) -> Message:
-    return _letter(account, "identity_linked", issuer=issuer, link=f"{url}/account")
+def identity_linked(account: Account, provider: str, url: str) -> Message:
+    return _letter(account, "identity_linked", provider=provider, link=f"{url}/account")
+
+
+def connect_identity(account: Account, provider: str, address: str, minutes: int) -> Message:
+    """Return the letter that asks whether an identity of that provider is to be connected."""
+    return _letter(account, "connect_identity", provider=provider, link=address, minutes=minutes)
 
 
 def access_granted(account: Account, workspace: str, address: str, days: int) -> Message:

@@ -16,7 +16,6 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -153,25 +152,6 @@ class AccessRequest:
     language: str
     state: RequestState
     created_at: datetime
-
-
-class Identity(Protocol):
-    """Who an OpenID provider says somebody is; `email` and `name` as far as it says them."""
-
-    @property
-    def issuer(self) -> str: ...
-
-    @property
-    def subject(self) -> str: ...
-
-    @property
-    def email(self) -> str | None: ...
-
-    @property
-    def email_verified(self) -> bool: ...
-
-    @property
-    def name(self) -> str | None: ...
 
 
 # ---- sign-ins

@@ -1,8 +1,8 @@
-"""Signing in: by a link that was mailed, by password, by what an OpenID provider says.
+"""Signing in: by a link that was mailed, by password; `providers` has what an OpenID provider says.
 
     ask_link ─► letter ─► GET shows who it is for ─► POST: by_link ──┐
     by_password ─────────────────────────────────────────────────────┼─► a fresh cookie, kept as a hash
-    sign_in_with(identity) ──────────────────────────────────────────┘   the browser's former one ends
+    Providers.enter(identity) ───────────────────────────────────────┘   the browser's former one ends
 
 Invariants: an account exists only for an address whose owner proved it; what is answered does not tell
 whether an address is known; a link serves once; a cookie that was ended admits nobody from then on.
@@ -20,7 +20,7 @@ from room_server.accounts import addresses, letters, passwords, rules, tokens
 from room_server.accounts.addresses import Address
 from room_server.accounts.letters import Post
 from room_server.accounts.passwords import Passwords
-from room_server.accounts.rules import Account, Identity, Purpose, SignIn
+from room_server.accounts.rules import Account, Purpose, SignIn
 from room_server.accounts.store import asking, people
 from room_server.accounts.store.asking import MailedLink
 from room_server.errors import Refused
@@ -198,33 +198,6 @@ class SigningIn:
         for purpose in (Purpose.PASSWORD, Purpose.SIGN_IN):
             await asking.drop_links(tx, account.account_id, purpose)
         await self._post.add(tx, letters.password_changed(account, self._url()))
-
-    # ---- what providers say
-
-    async def sign_in_with(self, identity: Identity, browser: Browser) -> Opened:
-        """Sign in whom an OpenID provider vouches for.
-
-        1. A known (issuer, subject) is its account, whatever its e-mail is by now.
-        2. Else an address that the provider has verified is linked to the account of that address: nobody
-           holds an account without having proved its address here, so nobody can wait in it for its owner.
-           The owner is told by letter.
-        3. Else an account is made for the verified address.
-        Raises `Refused`: `email_unverified`, `address_invalid`.
-        """
-        async with self._database.transaction() as tx:
-            known = await people.account_of_identity(tx, identity.issuer, identity.subject)
-            if known is not None:
-                return await self.open_in(tx, known, browser)
-            if not identity.email_verified or identity.email is None:
-                raise Refused("email_unverified", 403)
-            address = addresses.address(identity.email)
-            account = await people.account_at(tx, address)
-            if account is None:
-                account = await create_in(tx, address, identity.name or "", browser.language)
-            else:
-                await self._post.add(tx, letters.identity_linked(account, identity.issuer, self._url()))
-            await people.add_identity(tx, identity, account)
-            return await self.open_in(tx, account, browser)
 
     # ---- sign-ins
 

@@ -6,7 +6,7 @@ Invariant: the value of a secret is never repeated.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +35,7 @@ _EXPECTED = {
     "smtp_url": "smtp_url",
     "mail_from": "mail_from",
     "host_access": "host_access",
+    "oidc": "oidc",
     "demo_film": "path",
     "log_level": "log_level",
 }
@@ -68,10 +69,16 @@ def _fault(fault: Mapping[str, Any], language: str) -> str:
     if not fault["loc"]:
         return texts().page(f"settings.{fault['type']}", language)
     field = str(fault["loc"][0])
-    facts = {"name": variable(field), "expected": expected(field, language)}
+    facts = {"name": variable(field) + _place(fault["loc"]), "expected": expected(field, language)}
     if is_secret(field):
         return texts().page("settings.wrong_secret", language, **facts)
     return texts().page("settings.wrong", language, value=str(fault["input"])[:_LONGEST_VALUE], **facts)
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Return where in a setting of several parts the fault is, as in " (proconnect.issuer)"."""
+    parts = [part for part in loc[1:] if isinstance(part, str) and part != "[key]"]
+    return f" ({'.'.join(parts)})" if parts else ""
 
 
 def _unknown(name: str, language: str) -> str:

@@ -35,11 +35,13 @@ NEEDS: dict[Needs, set[str]] = {
         *("sign_in_page", "sign_in", "sent_page", "link_page", "use_link", "forgotten_page", "forgotten"),
         *("password_page", "choose_password", "host_access_page", "send_host_access", "asked_page"),
         *("invitation_page", "join_team"),
+        *("begin_at_provider", "back_from_provider", "connect_asked", "connect_page", "connect"),
+        *("back_from_leaving", "signed_out_page"),
     },
     Needs.SIGNED_IN: {
         *("account", "change_account", "change_password", "workspaces", "sign_out", "sign_ins"),
         *("end_other_sign_ins", "end_sign_in", "home_page", "account_page", "send_account"),
-        "send_sign_out",
+        *("send_sign_out", "send_ways"),
     },
     Needs.MEMBER: {"members", "leave_team", "team_page", "leave_page", "send_leave"},
     Needs.ADMIN: {

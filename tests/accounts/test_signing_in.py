@@ -1,9 +1,8 @@
-"""Signing in by a mailed link and by password, and what an OpenID provider says."""
+"""Signing in by a mailed link and by password."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import update
 
 from room_server.accounts.passwords import Passwords
-from room_server.accounts.signing_in import Browser
 from room_server.accounts.store.asking import mailed_links
-from room_server.accounts.store.people import accounts, identities, sign_ins
+from room_server.accounts.store.people import accounts, sign_ins
 from room_server.errors import Refused
 from tests.kit.clock import FakeClock
 from tests.kit.people import PASSWORD, Person, count, letters, owner, person
 from tests.kit.server import ServerUnderTest, start_server
-
-HERE = Browser("Firefox on Linux")
-
 
 # ---- links
 
@@ -228,59 +223,3 @@ async def test_too_many_tries_for_one_address_or_from_one_network_have_to_wait(t
             asked = [await someone.ask("POST", "/api/sign-in", json={"token": "x" * 32}) for _ in range(4)]
         assert [reply.body["code"] for reply in asked] == ["mailed_link_unknown"] * 3 + ["rate_limited"]
         assert int(asked[3].headers["Retry-After"]) > 0
-
-
-# ---- providers
-
-
-@dataclass(frozen=True)
-class Vouched:
-    """What a provider says."""
-
-    issuer: str
-    subject: str
-    email: str | None
-    email_verified: bool
-    name: str | None
-
-
-def vouched(email: str | None = "zoe@example.org", *, verified: bool = True) -> Vouched:
-    return Vouched("https://id.example", "42", email, verified, "Zoé Martin")
-
-
-async def test_an_identity_is_linked_by_the_address_that_its_provider_verified(
-    zoe: Person, server: ServerUnderTest
-) -> None:
-    signing_in = server.running.accounts.signing_in
-    first = await signing_in.sign_in_with(vouched("Zoe@example.org"), HERE)
-    assert first.account.account_id == await zoe.account_id()
-    assert [one.kind for one in await letters(server, zoe.email)] == ["identity_linked"]
-
-    moved = await signing_in.sign_in_with(vouched("new-address@example.org", verified=False), HERE)
-    assert moved.account.account_id == first.account.account_id, "the subject counts from then on"
-
-
-async def test_an_address_that_is_not_verified_opens_nobodys_account(
-    zoe: Person, server: ServerUnderTest
-) -> None:
-    for identity in (vouched(verified=False), vouched(None)):
-        with pytest.raises(Refused, match="email_unverified"):
-            await server.running.accounts.signing_in.sign_in_with(identity, HERE)
-    assert await count(server, identities) == 0
-
-
-async def test_a_verified_address_that_is_new_gets_an_account_without_host_access(
-    server: ServerUnderTest,
-) -> None:
-    opened = await server.running.accounts.signing_in.sign_in_with(vouched("new@example.org"), HERE)
-    assert opened.account.name == "Zoé Martin"
-    assert await server.running.accounts.team.workspaces_of(opened.account.account_id) == []
-
-
-async def test_one_subject_of_two_issuers_is_two_people(server: ServerUnderTest) -> None:
-    signing_in = server.running.accounts.signing_in
-    one = await signing_in.sign_in_with(vouched("one@example.org"), HERE)
-    other = Vouched("https://other.example", "42", "two@example.org", True, None)
-    two = await signing_in.sign_in_with(other, HERE)
-    assert one.account.account_id != two.account.account_id
-    assert two.account.name == "two", "without a name, the address tells one"

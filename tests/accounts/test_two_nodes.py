@@ -27,7 +27,7 @@ from tests.kit.postgres import PostgresDatabase, postgres
 pytestmark = pytest.mark.slow  # and not of `make test-fast`, which needs nothing but what `make build` leaves
 
 TABLES = [
-    *(store.workspaces, people.accounts, people.identities, people.sign_ins, store.memberships),
+    *(store.workspaces, people.accounts, people.sign_ins, store.memberships),
     *(asking.invitations, asking.mailed_links, asking.access_requests, jobs, mails),
 ]
 HERE = Browser("Firefox on Linux")

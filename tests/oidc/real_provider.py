@@ -122,8 +122,9 @@ def real_provider(*, clients: list[Mapping[str, object]], proconnect: bool) -> I
 class Browser:
     """Somebody's browser: follows where it is led and fills in forms, until it is sent back to us."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, http: aiohttp.ClientSession, ours: tuple[str, ...] = (REDIRECT_URI, LEFT_URI)) -> None:
         self._http = http
+        self._ours = ours
 
     async def sign_in(self, url: str, login: str = "ada") -> dict[str, str]:
         """Return the query that the provider sends back."""
@@ -167,7 +168,7 @@ class Browser:
                     return page
                 url = urljoin(url, response.headers["Location"])
             method, form = "GET", None
-            if url.startswith((REDIRECT_URI, LEFT_URI)):
+            if url.startswith(self._ours):
                 return dict(parse_qsl(urlsplit(url).query))
 
 

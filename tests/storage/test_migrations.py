@@ -20,6 +20,9 @@ from room_server.storage import Database, metadata
 from room_server.storage.migrate import known_revisions
 
 ACCOUNT_TABLES = (
+    "provider_sign_in",
+    "identity_offer",
+    "provider_visit",
     "access_request",
     "mailed_link",
     "invitation",

@@ -17,6 +17,9 @@ Word = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,100}$")]
 ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 """What a provider is called in addresses."""
 
+Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
+"""What stands behind the @ of addresses, in small letters."""
+
 _OURS = frozenset(
     {
         *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "acr_values"),
@@ -65,6 +68,9 @@ class Provider(BaseModel):
     client_auth: ClientAuth | None = None
     algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = ALGORITHMS
     """What its tokens may be signed with."""
+    trusts_email: tuple[Domain, ...] = ()
+    """Domains of which an address that it has verified is enough to sign in to the account of that address:
+    who runs the provider could sign in to any of them."""
 
     @field_validator("issuer")
     @classmethod

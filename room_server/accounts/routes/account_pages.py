@@ -11,8 +11,9 @@ from pydantic import Field
 
 from room_server.accounts import passwords
 from room_server.accounts.hosting import Hosting
+from room_server.accounts.providers import Providers
 from room_server.accounts.routes.forms import Form, Forms, merged, page, posting, seen_other, why
-from room_server.accounts.routes.guard import WHO, drop_sign_in_cookie
+from room_server.accounts.routes.guard import WHO
 from room_server.accounts.routes.people_api import HOME, PASSWORD, RATED
 from room_server.accounts.rules import HostAccess, Purpose, Role
 from room_server.accounts.signing_in import SigningIn
@@ -44,9 +45,16 @@ class AccountPages:
     """Server-rendered, without script."""
 
     def __init__(
-        self, signing_in: SigningIn, team: Team, hosting: Hosting, rate: SignInRate, forms: Forms
+        self,
+        signing_in: SigningIn,
+        team: Team,
+        hosting: Hosting,
+        rate: SignInRate,
+        forms: Forms,
+        providers: Providers,
     ) -> None:
         self._signing_in = signing_in
+        self._providers = providers
         self._team = team
         self._hosting = hosting
         self._rate = rate
@@ -75,7 +83,6 @@ class AccountPages:
                 AccountForm,
                 refused,
             ),
-            posting("send_sign_out", "/sign-out", Needs.SIGNED_IN, "Sign out", self.sign_out, Form, {}),
         )
 
     async def home(self, request: web.Request) -> web.Response:
@@ -97,6 +104,7 @@ class AccountPages:
             "typed": who.account,
             "here": who.sign_in.sign_in_id,
             "sign_ins": await self._signing_in.sign_ins(who.account.account_id),
+            "identities": await self._providers.connected(who.account.account_id),
             "zones": sorted(available_timezones()),
             "least": passwords.SHORTEST,
             "done": None,
@@ -140,13 +148,5 @@ class AccountPages:
             case "end_others":
                 await self._signing_in.end_others(who.sign_in)
 
-    async def sign_out(self, request: web.Request) -> web.Response:
-        await self._forms.read(request, Form)
-        who = request[WHO]
-        await self._signing_in.end(who.account.account_id, who.sign_in.sign_in_id)
-        response = seen_other("/sign-in")
-        drop_sign_in_cookie(request, response)
-        return response
 
-
-_DONE = ("profile", "password", "end", "end_others")
+_DONE = ("profile", "password", "connected", "disconnected", "end", "end_others")

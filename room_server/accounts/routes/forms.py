@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from room_server.access.device import describe
 from room_server.accounts import tokens
+from room_server.accounts.providers import Way
 from room_server.accounts.routes.guard import (
     cookie_name,
     set_cookie,
@@ -60,10 +61,13 @@ Sent = TypeVar("Sent", bound=Form)
 class Forms:
     """Renders pages with forms and reads what they send."""
 
-    def __init__(self, pages: Pages, words: FormTokens, styles: tuple[str, ...]) -> None:
+    def __init__(
+        self, pages: Pages, words: FormTokens, styles: tuple[str, ...], ways: tuple[Way, ...] = ()
+    ) -> None:
         self._pages = pages
         self._words = words
         self._styles = styles
+        self._ways = ways
 
     def render(
         self, request: web.Request, template: str, facts: Mapping[str, object], status: int = 200
@@ -79,6 +83,7 @@ class Forms:
             "who": who.account if who else None,
             "form_token": self._words.of(bound),
             "form_styles": self._styles,
+            "ways": self._ways,
             **facts,
         }
         response = self._pages.render(request, template, language.of(request), context, status)

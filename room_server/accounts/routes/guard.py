@@ -140,8 +140,12 @@ def set_sign_in_cookie(request: web.Request, response: web.Response, cookie: str
 
 
 def drop_sign_in_cookie(request: web.Request, response: web.Response) -> None:
+    drop_cookie(request, response, _SIGN_IN)
+
+
+def drop_cookie(request: web.Request, response: web.Response, name: str) -> None:
     response.del_cookie(
-        cookie_name(request, _SIGN_IN),
+        cookie_name(request, name),
         path="/",
         secure=headers.is_secure(request),
         httponly=True,

@@ -1,5 +1,5 @@
 """The tables of accounts, a module for what changes together."""
 
-from room_server.accounts.store import asking, people, workspaces
+from room_server.accounts.store import asking, people, providers, workspaces
 
-__all__ = ["asking", "people", "workspaces"]
+__all__ = ["asking", "people", "providers", "workspaces"]

@@ -1,4 +1,4 @@
-"""Accounts, what other providers call them, and the browsers in which they are signed in."""
+"""Accounts, and the browsers in which they are signed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Row, String, Table, delete, insert, or_, select, update
 
 from room_server.accounts.addresses import Address
-from room_server.accounts.rules import Account, Identity, SignIn
+from room_server.accounts.rules import Account, SignIn
 from room_server.ids import AccountId, SignInId
 from room_server.storage import Instant, Reading, Transaction, insert_new, metadata
 
@@ -23,16 +23,6 @@ accounts = Table(
     Column("language", String(8), nullable=False),
     Column("time_zone", String(64), nullable=False),
     Column("password_hash", String(200)),
-    Column("created_at", Instant, nullable=False),
-)
-
-identities = Table(
-    "account_identity",
-    metadata,
-    Column("issuer", String(500), primary_key=True),
-    Column("subject", String(255), primary_key=True),
-    Column("account_id", String(32), ForeignKey("account.id"), nullable=False, index=True),
-    Column("email", String(254), nullable=False),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -98,30 +88,6 @@ async def renew_hash(tx: Transaction, account_id: AccountId, old: str, new: str)
         update(accounts)
         .where(accounts.c.id == account_id, accounts.c.password_hash == old)
         .values(password_hash=new)
-    )
-
-
-# ---- identities
-
-
-async def account_of_identity(reading: Reading, issuer: str, subject: str) -> Account | None:
-    found = await reading.execute(
-        select(accounts)
-        .join(identities, identities.c.account_id == accounts.c.id)
-        .where(identities.c.issuer == issuer, identities.c.subject == subject)
-    )
-    return _account(found.one_or_none())
-
-
-async def add_identity(tx: Transaction, identity: Identity, account: Account) -> None:
-    await tx.execute(
-        insert(identities).values(
-            issuer=identity.issuer,
-            subject=identity.subject,
-            account_id=account.account_id,
-            email=account.email,
-            created_at=tx.now,
-        )
     )
 
 

@@ -1,0 +1,1 @@
+"""Signing in at providers through a whole server."""
