@@ -239,6 +239,9 @@ async def test_signing_out_ends_the_sign_in_here_and_at_the_provider(
     assert "You are signed out" in (await connected.get(left.headers["Location"])).text
     again = await connected.get(f"/sign-out/{name}/back?state={query['state']}")
     assert again.status == 400
+    await connected.sign_in()
+    said = await connected.get(f"/signed-out?at={name}")
+    assert said.headers["Location"] == "/workspaces", "whoever is signed in is not told otherwise"
 
 
 async def test_who_signed_in_by_a_link_signs_out_here_alone(connected: Traveller) -> None:

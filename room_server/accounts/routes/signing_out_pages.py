@@ -14,8 +14,15 @@ from aiohttp import web
 from room_server.accounts.oidc.client import is_return
 from room_server.accounts.providers import Providers
 from room_server.accounts.routes.forms import Form, Forms, merged, page, posting, seen_other
-from room_server.accounts.routes.guard import WHO, cookie_name, drop_cookie, drop_sign_in_cookie, set_cookie
-from room_server.accounts.routes.people_api import AWAY
+from room_server.accounts.routes.guard import (
+    WHO,
+    cookie_name,
+    drop_cookie,
+    drop_sign_in_cookie,
+    set_cookie,
+    visitor,
+)
+from room_server.accounts.routes.people_api import AWAY, HOME
 from room_server.accounts.routes.provider_pages import NAME
 from room_server.accounts.signing_in import SigningIn
 from room_server.accounts.store.providers import Vouched
@@ -97,6 +104,8 @@ class SigningOutPages:
 
     async def signed_out(self, request: web.Request) -> web.Response:
         """Say where one is signed out; `at` and `not` are names of providers, and no others are said."""
+        if visitor(request):
+            return seen_other(HOME)
         labels = {way.name: way.label for way in self._providers.ways}
         facts = {
             "left": labels.get(request.query.get("at", "")),
