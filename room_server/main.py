@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import resource
 import signal
 import ssl
@@ -40,12 +38,12 @@ from room_server.clock import Clock, WallClock, wall_now
 from room_server.cluster.folder import hold
 from room_server.cluster.lease import Lease
 from room_server.config import Settings
-from room_server.errors import Refused
 from room_server.events.service import Events
 from room_server.http import app as http_app
 from room_server.http.address import Addresses
 from room_server.http.health import Phase, Readiness
 from room_server.http.limits import JoinLimits, JoinRate, SignInLimits, SignInRate, TicketRate
+from room_server.http.listening import listen, port_refused
 from room_server.http.metrics import HttpMetrics, JobMetrics, QualityMetrics
 from room_server.http.operations import Operation
 from room_server.http.pages import Pages
@@ -236,9 +234,9 @@ class RoomServer:
         self.signalling.attach(app)
         self.metrics.watch(self._read_engine)
         tls = _tls(settings)
-        port = await _listen(stack, app, settings.host, settings.port, tls, "ROOM_PORT", settings.drain_s)
+        port = await listen(stack, app, settings.host, settings.port, tls, "ROOM_PORT", settings.drain_s)
         private = http_app.private(health, self.metrics)
-        metrics_port = await _listen(
+        metrics_port = await listen(
             stack, private, settings.metrics_host, settings.metrics_port, None, "ROOM_METRICS_PORT", 0.1
         )
         scheme = "http" if tls is None else "https"
@@ -351,35 +349,8 @@ async def _start_engine(settings: Settings, on_event: Callable[[EngineEvent], No
         return await Engine.start(config, on_event)
     except OSError as error:
         if error.filename == "tcp":
-            raise _port_refused(error, settings.media_tcp_port or 0, "ROOM_TCP_PORT") from error
-        raise _port_refused(error, settings.udp_port, "ROOM_UDP_PORT") from error
-
-
-async def _listen(
-    stack: AsyncExitStack,
-    app: web.Application,
-    host: str,
-    port: int,
-    tls: ssl.SSLContext | None,
-    setting: str,
-    drain_s: float,
-) -> int:
-    """Serve `app` until the stack unwinds; return the port."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain_s)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, host, port, ssl_context=tls).start()
-    except OSError as error:
-        raise _port_refused(error, port, setting) from error
-    return int(runner.addresses[0][1])
-
-
-def _port_refused(error: OSError, port: int, setting: str) -> Refused:
-    if error.errno == errno.EADDRINUSE:
-        return Refused("port_in_use", 503, {"port": port, "setting": setting})
-    reason = error.strerror or os.strerror(error.errno or errno.EIO)
-    return Refused("port_unusable", 503, {"port": port, "setting": setting, "reason": reason})
+            raise port_refused(error, settings.media_tcp_port or 0, "ROOM_TCP_PORT") from error
+        raise port_refused(error, settings.udp_port, "ROOM_UDP_PORT") from error
 
 
 def _turn(settings: Settings) -> Turn:

@@ -220,13 +220,15 @@ async def test_a_demo_with_a_wrong_setting_leaves_no_folder_behind(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-async def test_opening_the_demo_to_the_network_warns_that_cameras_need_https(
+async def test_opening_the_demo_to_the_network_warns_of_cameras_without_https_and_of_the_mailbox(
     tmp_path: Path, film: Path
 ) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     async with demo("--host", "0.0.0.0", *data, folder=tmp_path, ROOM_DEMO_FILM=str(film)) as running:
         assert running.said["url"].startswith("http://127.0.0.1:")
-        assert "HTTPS" in (await running.stop()).err
+        warned = (await running.stop()).err
+        assert "HTTPS" in warned
+        assert "mailbox" in warned
 
 
 async def test_an_ended_session_is_not_started_again(tmp_path: Path, film: Path) -> None:
