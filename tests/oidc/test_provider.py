@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -117,3 +119,14 @@ def test_a_provider_elsewhere_may_not_point_to_this_machine() -> None:
     for url in ("https://127.0.0.1/jwks", "https://localhost:9464/", "https://[::1]/", "http://127.0.0.1/"):
         assert not is_endpoint(url, there)
         assert is_endpoint(url, here)
+
+
+def test_a_server_without_providers_does_not_load_what_reads_their_tokens() -> None:
+    """Ten megabytes, and a quarter of a second of each command."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import room_server.main, sys; print('joserfc' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "False\n"

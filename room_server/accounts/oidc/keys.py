@@ -9,16 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from room_server.accounts.oidc.fetching import Ask, Fetcher
 from room_server.accounts.oidc.provider import Provider
 from room_server.accounts.oidc.refusals import asked, unusable
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, RSAKey
 
 KEYS_LAST_S = 3_600.0
 RENEWALS_APART_S = 60.0
@@ -94,6 +94,10 @@ class _Entry(BaseModel):
 
 
 def _read(entry: object) -> Key | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
     try:
         read = _Entry.model_validate(entry)
         if read.kty == "RSA":
@@ -108,6 +112,8 @@ def _read(entry: object) -> Key | None:
 
 def _rsa(entry: _Entry) -> RSAKey:
     """Sizes first: a key may be too small to believe, and too large to reckon with."""
+    from joserfc.jwk import RSAKey
+
     modulus, exponent = _number(entry.n), _number(entry.e)
     if modulus.bit_length() not in _RSA_BITS or exponent >= _MAX_EXPONENT:
         raise ValueError

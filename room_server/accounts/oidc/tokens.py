@@ -12,14 +12,13 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from joserfc import jws
-from joserfc.errors import ClaimError, JoseError
-from joserfc.jwk import ECKey, RSAKey
-from joserfc.jwt import JWTClaimsRegistry
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
+
+if TYPE_CHECKING:  # ten megabytes, for who has a provider
+    from joserfc.jwk import ECKey, RSAKey
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY_S = 60
@@ -75,6 +74,10 @@ def read_header(token: str, allowed: tuple[str, ...]) -> Header:
 
 def verified(token: str, key: RSAKey | ECKey, algorithm: str) -> Claims:
     """Return the claims of a token that `key` signed.  Raises `Untrusted`: `signature`, `malformed`."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     try:
         payload = jws.deserialize_compact(token, key, registry=registry).payload
@@ -124,6 +127,9 @@ def half_hash(token: str, algorithm: str) -> str:
 
 
 def _check(claims: Claims, issuer: str, client_id: str, wanted: tuple[str, ...], now: datetime) -> None:
+    from joserfc.errors import ClaimError
+    from joserfc.jwt import JWTClaimsRegistry
+
     registry = JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=LEEWAY_S,
