@@ -38,6 +38,18 @@ def message_frame(text: str) -> bytes:
 class EngineSocket:
     """One connection.  `write` takes frames, `cut` ends it at once."""
 
+    __slots__ = (
+        "_asked_at",
+        "_end_reason",
+        "_ended",
+        "_loop",
+        "_request",
+        "_server",
+        "_sid",
+        "_timer",
+        "_ws",
+    )
+
     def __init__(
         self, server: EngineServer, sid: str, request: web.Request, ws: web.WebSocketResponse
     ) -> None:
@@ -141,7 +153,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self.sockets[sid] = socket
         try:
             socket.write(self._opening(sid))
-            await self.handlers["connect"](sid, {"aiohttp.request": request})
+            await self.handlers["connect"](sid, request)
             await socket.run()
         finally:
             del self.sockets[sid]

@@ -38,6 +38,8 @@ class Socket(Protocol):
 class Outlet:
     """The way to one reader."""
 
+    __slots__ = ("_sealed", "_socket", "_waiting")
+
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._waiting: list[bytes] | None = []

@@ -14,6 +14,8 @@ FLOOD = 200
 class Rates:
     """The buckets of one connection.  Times are seconds on a monotonic clock, given by the caller."""
 
+    __slots__ = ("_buckets", "_haste")
+
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._haste = (0.0, 0.0)

@@ -146,8 +146,7 @@ class Signalling:
 
     # ---- coming
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
-        request: web.Request = environ["aiohttp.request"]
+    async def _connect(self, sid: str, request: web.Request, auth: object = None) -> None:
         language = _language(request)
         try:
             await self._admit(sid, request, auth)
